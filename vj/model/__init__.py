@@ -1,0 +1,1 @@
+"""The network that imagines the next frame. Knows no screen, no sound, no clock."""

@@ -1,0 +1,1 @@
+"""From a Picture to the projector. Knows no network and no sound card."""

@@ -1,0 +1,1 @@
+"""Learning: footage in, weights out. Runs beside the show, never inside it."""
