@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 CONTROL_NAMES = ("speed", "far", "middle", "near", "brightness", "warmth")
-"""What the network obeys, in the order of Controls.vector(). All of them are measured in the footage by `vj footage`."""
+"""What the network obeys, in the order of Controls.vector(). All are measured in the footage by `vj footage`."""
 
 BANDS = ((0.0, 0.42), (0.42, 0.68), (0.68, 1.0))
 """Height bands far, middle, near: (top, bottom) as shares of the picture's height, 0 = top row."""
@@ -66,7 +66,7 @@ class Controls:
     """What the generator obeys for one model frame."""
 
     speed: float = 1.0  # 0 stands still, 1 the footage's usual speed per model frame, at most 4
-    far: float = 0.0  # what enters at the leading edge in this height band: 0 calm, 1 strong (95th percentile of footage)
+    far: float = 0.0  # what enters at the leading edge in this height band: 0 calm, 1 strong (its 95th percentile)
     middle: float = 0.0
     near: float = 0.0
     brightness: float = 0.0  # -1..1: spreads of the footage's own brightness away from its mean
@@ -83,7 +83,7 @@ class Picture:
 
     before: np.ndarray  # uint8 (H, W, 3), RGB, sRGB, top row first
     after: np.ndarray  # uint8 (H, W, 3)
-    flow: np.ndarray | None  # float32 (H, W, 2) px: what is at after[y, x] was at before[y - flow_y, x - flow_x]; or None
+    flow: np.ndarray | None  # float32 (H, W, 2) px or None: after[y, x] was at before[y - flow_y, x - flow_x]
     blend: float  # 0 shows before, 1 shows after
     time: float  # s of sound that this picture answers
     features: AudioFeatures = field(default_factory=AudioFeatures)
