@@ -1,0 +1,147 @@
+"""Onsets are answered once, each in its band; smoothing is right at any rate; drive 0 and silence are calm."""
+
+import tomllib
+from importlib.resources import files
+
+import pytest
+
+from vj.controls import Mapping, SoundTable
+from vj.errors import VJError
+from vj.signals import AudioFeatures, Controls, Knobs
+
+DEFAULT = tomllib.loads(files("vj").joinpath("table.toml").read_text())
+TABLE = SoundTable.parse(DEFAULT)
+FULL = Knobs(drive=1.0)
+MUSIC = AudioFeatures(loudness=1.0)
+
+
+def settled(fps: float = 15.0) -> Mapping:
+    mapping = Mapping(TABLE, fps=15.0)
+    for _ in range(int(20 * fps)):
+        mapping.turn(MUSIC, FULL, 1 / fps)
+    return mapping
+
+
+@pytest.mark.parametrize(("name", "band"), [("kick", "near"), ("snare", "middle"), ("hat", "far")])
+def test_each_class_enters_in_its_band_only(name, band):
+    mapping = settled()
+    rest = mapping.turn(MUSIC, FULL, 1 / 15)
+    hit = AudioFeatures(loudness=1.0, **{f"{name}s": 1, name: 1.0})
+    told = mapping.turn(hit, FULL, 1 / 15)
+    assert getattr(told, band) == pytest.approx(TABLE.strength[name])
+    for other in {"far", "middle", "near"} - {band}:
+        assert getattr(told, other) == pytest.approx(getattr(rest, other), abs=1e-3)
+
+
+def test_a_pulse_holds_three_frames_and_falls_over_six():
+    mapping = settled()
+    hit = AudioFeatures(loudness=1.0, kicks=1, kick=1.0)
+    near = [mapping.turn(hit, FULL, 1 / 15).near for _ in range(12)]
+    top = TABLE.strength["kick"]
+    assert near[:3] == pytest.approx([top] * 3)
+    falling = [top * (1 - (n + 0.5) / 6) for n in range(6)]
+    assert near[3:9] == pytest.approx([max(f, TABLE.music) for f in falling], abs=1e-3)
+    assert near[9:] == pytest.approx([TABLE.music] * 3, abs=1e-3)
+
+
+def test_at_twice_the_rate_a_pulse_lasts_as_long():
+    mapping = settled()
+    hit = AudioFeatures(loudness=1.0, kicks=1, kick=1.0)
+    near = [mapping.turn(hit, FULL, 1 / 30).near for _ in range(24)]
+    assert sum(n == pytest.approx(TABLE.strength["kick"]) for n in near) == 6
+    assert sum(n > TABLE.music + 1e-2 for n in near) in (17, 18)
+
+
+def test_a_count_is_answered_once_however_late_it_is_read():
+    mapping = settled()
+    starts = []
+    before = 0.0
+    for frame in range(200):
+        onsets = frame // 50  # counters move at 50, 100, 150 and are read 50 times each
+        near = mapping.turn(AudioFeatures(loudness=1.0, kicks=onsets, kick=1.0), FULL, 1 / 15).near
+        if near > before + 0.5:
+            starts.append(frame)
+        before = near
+    assert starts == [50, 100, 150]
+    assert mapping.turn(AudioFeatures(loudness=1.0, kicks=9, kick=1.0), FULL, 1 / 15).near > 1  # six at once: one pulse
+
+
+def test_a_new_ear_counts_from_zero_again():
+    mapping = settled()
+    mapping.turn(AudioFeatures(loudness=1.0, kicks=40, kick=1.0), FULL, 1 / 15)
+    for _ in range(20):
+        mapping.turn(AudioFeatures(loudness=1.0, kicks=0), FULL, 1 / 15)
+    assert mapping.turn(AudioFeatures(loudness=1.0, kicks=1, kick=1.0), FULL, 1 / 15).near > 1
+
+
+def test_a_weak_onset_is_still_seen():
+    mapping = settled()
+    near = mapping.turn(AudioFeatures(loudness=1.0, kicks=1, kick=0.01), FULL, 1 / 15).near
+    assert near == pytest.approx(TABLE.strength["kick"] * TABLE.least)
+
+
+def test_drive_zero_music_does_nothing():
+    mapping, still = Mapping(TABLE), Mapping(TABLE)
+    knobs = Knobs(drive=0.0, speed=1.5, warmth=0.25)
+    loud = AudioFeatures(loudness=3.0, intensity=1.0, kick=1.0, snare=1.0, hat=1.0)
+    for frame in range(100):
+        told = mapping.turn(
+            AudioFeatures(loudness=3.0, intensity=1.0, kick=1.0, kicks=frame, snares=frame, hats=frame), knobs, 1 / 15
+        )
+        assert told == still.turn(AudioFeatures(), knobs, 1 / 15)
+    assert told == Controls(1.5, TABLE.quiet, TABLE.quiet, TABLE.quiet, 0.0, 0.25)
+    assert mapping.turn(loud, FULL, 1 / 15) != told
+
+
+def test_silence_is_a_calm_cruise():
+    mapping = settled()
+    for _ in range(300):
+        told = mapping.turn(AudioFeatures(), FULL, 1 / 15)
+    assert told.speed == pytest.approx(TABLE.speed.silence, abs=1e-3)
+    assert (told.far, told.middle, told.near) == pytest.approx([TABLE.quiet] * 3, abs=1e-3)
+    assert told.brightness == pytest.approx(TABLE.light.silence, abs=1e-3)
+    assert 0 < told.speed < 1
+
+
+def test_smoothing_agrees_at_24_60_and_144_fps():
+    results = []
+    for fps in (24, 60, 144):
+        mapping = Mapping(TABLE)
+        for _ in range(fps):  # one second after the music has begun
+            told = mapping.turn(AudioFeatures(loudness=2.0, intensity=0.5), FULL, 1 / fps)
+        results.append((told.speed, told.brightness, told.far))
+    assert results[1] == pytest.approx(results[0], abs=1e-9)
+    assert results[2] == pytest.approx(results[0], abs=1e-9)
+
+
+def test_louder_is_faster_and_lighter_and_never_out_of_range():
+    told = []
+    for loudness in (0.0, 0.5, 1.0, 2.0, 3.0):
+        mapping = Mapping(TABLE)
+        for _ in range(300):
+            controls = mapping.turn(AudioFeatures(loudness=loudness, intensity=loudness / 3), FULL, 1 / 15)
+        told.append((controls.speed, controls.brightness))
+    assert told == sorted(told) and len(set(told)) == 5
+    wild = Mapping(TABLE).turn(AudioFeatures(loudness=3.0, kicks=1, kick=1.0), Knobs(speed=4, drive=5, warmth=9), 60)
+    assert wild.speed <= 4 and wild.warmth <= 1 and wild.near <= 1.5 and wild.brightness <= 1
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("entries", "kick", "behind"),
+        ("strength", "hat", "loud"),
+        ("strength", "hat", float("nan")),
+        ("pulse", "hold", -1),
+        ("speed", "seconds", 0),
+        ("rest", "music", True),
+    ],
+)
+def test_a_wrong_line_is_named(section, key, value):
+    table = {name: dict(part) for name, part in DEFAULT.items()}
+    table[section][key] = value
+    with pytest.raises(VJError, match=rf"\[{section}\] {key}"):
+        SoundTable.parse(table)
+    del table[section]
+    with pytest.raises(VJError, match=section):
+        SoundTable.parse(table)

@@ -1,0 +1,145 @@
+"""Mapping: what is heard and what hands want -> what the generator obeys. Pure arithmetic; time is an argument.
+
+It knows no file, clock or device. Every number comes from one table (vj/table.toml, which a user can copy and edit).
+"""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Self
+
+from vj.errors import VJError
+from vj.signals import AudioFeatures, Controls, Knobs
+
+CLASSES = ("kick", "snare", "hat")
+BAND_NAMES = ("far", "middle", "near")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Loudness and intensity -> a value, straight between three points, smoothed with a time constant."""
+
+    silence: float  # value at loudness 0
+    usual: float  # at 1
+    loudest: float  # at 3
+    intensity: float  # added at intensity 1
+    seconds: float  # time constant of the smoothing, > 0
+
+    def at(self, loudness: float, intensity: float) -> float:
+        low = self.silence + (self.usual - self.silence) * min(loudness, 1.0)
+        return low + (self.loudest - self.usual) * max(loudness - 1.0, 0.0) / 2 + self.intensity * intensity
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTable:
+    """The sound half of the table, checked."""
+
+    entries: dict[str, str]  # class of onset -> height band
+    strength: dict[str, float]  # class of onset -> 0..1.5
+    hold: float  # frames of the footage's rate
+    fall: float
+    least: float  # 0..1
+    quiet: float  # 0..1.5
+    music: float
+    speed: Curve
+    light: Curve
+
+    @classmethod
+    def parse(cls, table: dict) -> Self:
+        """From the parsed TOML. Raises VJError that names the line."""
+        for name, band in _section(table, "entries").items():
+            if name not in CLASSES or band not in BAND_NAMES:
+                raise VJError(f'The table\'s [entries] {name} = "{band}" is unknown: use far, middle or near.')
+        curves = {}
+        for name in ("speed", "light"):
+            keys = [f.name for f in fields(Curve)]
+            curves[name] = Curve(**{k: _number(table, name, k, 1e-3 if k == "seconds" else -4, 60) for k in keys})
+        return cls(
+            entries=dict(table["entries"]),
+            strength={name: _number(table, "strength", name, 0, 1.5) for name in CLASSES},
+            hold=_number(table, "pulse", "hold", 1, 100),
+            fall=_number(table, "pulse", "fall", 0, 100),
+            least=_number(table, "pulse", "least", 0, 1),
+            quiet=_number(table, "rest", "quiet", 0, 1.5),
+            music=_number(table, "rest", "music", 0, 1.5),
+            **curves,
+        )
+
+
+@dataclass(slots=True)
+class Pulse:
+    """A jump that is held, then falls to nothing."""
+
+    level: float = 0.0
+    age: float = math.inf  # s
+
+
+class Mapping:
+    """Call turn once a model frame. fps: the rate the footage was measured at, in which the table counts its frames."""
+
+    def __init__(self, table: SoundTable, fps: float = 15.0):
+        self._table = table
+        self._hold, self._fall = table.hold / fps, table.fall / fps  # s
+        self._counts = dict.fromkeys(CLASSES, 0)  # onsets answered so far
+        self._pulses = {name: Pulse() for name in CLASSES}
+        self._speed = table.speed.silence  # smoothed, times the knob
+        self._light = table.light.silence
+        self._presence = 0.0  # 0 no music, 1 music; smoothed
+
+    def turn(self, features: AudioFeatures, knobs: Knobs, dt: float) -> Controls:
+        """Controls for the model frame that lasts dt seconds. Drive 0: music does nothing. Silence: a calm cruise."""
+        table, drive = self._table, min(max(knobs.drive, 0.0), 1.0)
+        self._speed = _approach(self._speed, table.speed.at(features.loudness, features.intensity), dt, table.speed)
+        self._light = _approach(self._light, table.light.at(features.loudness, features.intensity), dt, table.light)
+        self._presence = _approach(self._presence, min(features.loudness, 1.0), dt, table.light)
+        entries = dict.fromkeys(BAND_NAMES, table.quiet + (table.music - table.quiet) * drive * self._presence)
+        for name in CLASSES:
+            band = table.entries.get(name)
+            pulse = drive * self._pulse(name, getattr(features, name), getattr(features, f"{name}s"), dt)
+            if band:
+                entries[band] = max(entries[band], pulse)
+        return Controls(
+            speed=_clip(knobs.speed * (1 + drive * (self._speed - 1)), 0, 4),
+            brightness=_clip(drive * self._light, -1, 1),
+            warmth=_clip(knobs.warmth, -1, 1),
+            **{band: _clip(value, 0, 1.5) for band, value in entries.items()},
+        )
+
+    def _pulse(self, name: str, strength: float, count: int, dt: float) -> float:
+        """The envelope in the middle of this frame. A count that went back is that of a new ear."""
+        pulse, seen = self._pulses[name], self._counts[name]
+        self._counts[name] = count
+        level = self._shape(pulse)
+        if count > seen or (count < seen and count > 0):
+            share = max(min(strength, 1.0), self._table.least)
+            pulse.level, pulse.age = max(self._table.strength[name] * share, level), dt / 2
+        else:
+            pulse.age += dt
+        return self._shape(pulse)
+
+    def _shape(self, pulse: Pulse) -> float:
+        falling = pulse.age - self._hold
+        if falling <= 1e-9:
+            return pulse.level
+        return pulse.level * max(1 - falling / self._fall, 0.0) if self._fall else 0.0
+
+
+def _approach(value: float, target: float, dt: float, curve: Curve) -> float:
+    """One-pole smoothing that is the same at any frame rate."""
+    return target + (value - target) * math.exp(-dt / curve.seconds)
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _section(table: dict, name: str) -> dict:
+    if not isinstance(table.get(name), dict):
+        raise VJError(f"The table has no section [{name}]: copy it from vj/table.toml.")
+    return table[name]
+
+
+def _number(table: dict, section: str, key: str, low: float, high: float) -> float:
+    value = _section(table, section).get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise VJError(f"The table's [{section}] {key} = {value!r} must be a number from {low:g} to {high:g}.")
+    return float(value)
