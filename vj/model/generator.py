@@ -1,0 +1,120 @@
+"""The imagining machine of the show: reset(seed), step(controls), adopt(weights). Owns the network and its device.
+
+Knows no music, no screen, no clock. Each frame is made of the frames before it; only the first picture after a reset
+is taken from those that are kept beside the weights.
+"""
+
+import copy
+
+import numpy as np
+import torch
+
+from vj.errors import WeightsError
+from vj.model import world as worlds
+from vj.model.net import ModelConfig, Net
+from vj.model.prior import Dice
+from vj.signals import Controls, ModelFrame
+
+ARCHITECTURE = "transport-1"
+
+
+def build(card, tensors) -> Net:
+    """A network from a card and its tensors; WeightsError if they do not fit this program."""
+    if card.architecture != ARCHITECTURE:
+        raise WeightsError(
+            f"These weights are for the network '{card.architecture}', this program has '{ARCHITECTURE}'; "
+            "use weights made by this version (`vj learn`)."
+        )
+    try:
+        config = ModelConfig(**{**card.config, "widths": tuple(card.config["widths"])})
+        net = Net(config)
+        net.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError("The weights file does not hold this network's tensors; make it again with `vj learn`.") from error
+    return net.eval()
+
+
+class Generator:
+    """Imagines one frame after another."""
+
+    def __init__(self, card, tensors, device: str = "cpu", seed: int = 0, half: bool | None = None):
+        """card and tensors as read by vj.weights; half: bfloat16 for the convolutions, None: where it is native."""
+        self.card, self.device = card, device
+        self.net = build(card, tensors).to(device).to(memory_format=torch.channels_last)
+        self.half = half if half is not None else (device == "cuda" or _cpu_has_bf16())
+        self.exact = copy.deepcopy(self.net)  # float32, what fades are computed in
+        if self.half:
+            for part in (self.net.trunk, self.net.painter):
+                part.to(torch.bfloat16)
+        self.dice = Dice(self.net)
+        self._fade: tuple[list, list, int, int] | None = None
+        self._quiet = torch.zeros(1, device=device)
+        self.reset(seed)
+
+    @property
+    def version(self) -> int:
+        """Of the weights, as published."""
+        return self.card.version
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) px of the frames."""
+        return self.net.config.height, self.net.config.width
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
+        self.dice.seed(seed)
+        firsts = self.net.first_frames
+        frame = firsts[int(np.random.default_rng(seed).integers(len(firsts)))][None].float() / 255
+        self.world = worlds.begin(self.net, (frame,), torch.zeros(1, device=self.device))
+        return _pixels(frame)
+
+    @torch.inference_mode()
+    def step(self, controls: Controls) -> ModelFrame:
+        """The next frame under these controls. Everything but the dice and the first picture is learnt."""
+        self._advance_fade()
+        told = torch.from_numpy(controls.vector())[None].to(self.device)
+        code = self.dice.draw(self.world.shown[0], self.world.codes, told)
+        self.world = worlds.step(self.net, self.world, told, code, self._quiet)
+        flow = -self.world.moved[0][self.world.classes[0]]
+        return ModelFrame(_pixels(self.world.shown[0]), flow.cpu().numpy(), self.version)
+
+    def adopt(self, card, tensors, fade_frames: int = 30) -> None:
+        """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.
+
+        WeightsError if they are of another shape; the old ones stay.
+        """
+        new = build(card, tensors).to(self.device)
+        if new.config != self.net.config:
+            raise WeightsError(
+                f"The new weights are for {new.config.width}x{new.config.height}, the show runs at "
+                f"{self.net.config.width}x{self.net.config.height}; start it again to change the size."
+            )
+        start = [parameter.detach().clone() for parameter in self.exact.parameters()]
+        goal = [parameter.detach() for parameter in new.parameters()]
+        self._fade = (start, goal, 0, max(1, fade_frames))
+        for mine, theirs in zip(self.net.buffers(), new.buffers(), strict=True):
+            mine.copy_(theirs)
+        self.card = card
+
+    @torch.no_grad()
+    def _advance_fade(self) -> None:
+        if self._fade is None:
+            return
+        start, goal, done, frames = self._fade
+        share = (done + 1) / frames
+        for exact, mine, a, b in zip(self.exact.parameters(), self.net.parameters(), start, goal, strict=True):
+            exact.copy_(torch.lerp(a, b, share))
+            mine.copy_(exact)
+        self.dice.refresh()
+        self._fade = (start, goal, done + 1, frames) if done + 1 < frames else None
+
+
+def _pixels(frame: torch.Tensor) -> np.ndarray:
+    """(1, 3, H, W) 0..1 -> uint8 (H, W, 3)."""
+    return (frame[0] * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 natively (else it is slower than float32)."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.ops.mkldnn._is_mkldnn_bf16_supported()

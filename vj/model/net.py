@@ -1,0 +1,246 @@
+"""The network: it sees its own last frames and the controls, and says what the next frame is made of.
+
+Four parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
+among a small bank of displacements; nobody tells it that the foreground is faster), which pixels to touch up, and how
+the light changes. `Painter` fills what has just entered at the leading (right) edge, told by a code of a few bits per
+row. `Encoder` finds that code in footage (training only). `Prior` learns which codes follow which, given the controls:
+at the show all that enters is drawn from it. Knows no time, no files.
+
+Sources: hard choice among transported copies after CDNA (Finn, Goodfellow, Levine 2016) and SDC-Net; finite scalar
+quantisation (Mentzer et al. 2023); FiLM (Perez et al. 2018); noise level told to the network (DIAMOND, Alonso et al.
+2024); a learnt prior over discrete codes after VQ-VAE (van den Oord et al. 2017).
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """All that shapes the tensors. Stored in the card of every weights file."""
+
+    height: int = 96  # px, a multiple of 8
+    width: int = 160  # px, a multiple of 8
+    classes: int = 16  # motion classes: displacements in the bank
+    widths: tuple[int, int, int] = (32, 64, 96)  # channels of the trunk at 1/2, 1/4, 1/8 size
+    strip: int = 32  # px at the right edge that the painter can paint
+    painter: int = 56  # channels of the painter
+    prior: int = 96  # channels of the prior
+    look: int = 24  # px at the right edge that the encoder sees
+    memory: int = 4  # past frames of codes that the prior sees
+    seeds: int = 16  # first pictures kept beside the weights
+
+    @property
+    def rows(self) -> int:
+        """Code cells along the leading edge, 4 px high each."""
+        return self.height // 4
+
+
+HISTORY = (0, 1, 3)  # frames back that the trunk sees
+TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
+CODE_DIMS, CODE_LEVELS = 3, 5
+CODES = CODE_LEVELS**CODE_DIMS
+
+
+class Block(nn.Module):
+    """Residual block, modulated by what is told (FiLM); starts as the identity."""
+
+    def __init__(self, channels: int, told: int = 0, dilation: int = 1):
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+        self.film = nn.Linear(told, 2 * channels) if told else None
+        if self.film is not None:
+            nn.init.zeros_(self.film.weight)
+            nn.init.zeros_(self.film.bias)
+
+    def forward(self, x: torch.Tensor, told: torch.Tensor | None = None) -> torch.Tensor:
+        h = self.first(F.silu(x))
+        if self.film is not None:
+            scale, shift = self.film(told)[:, :, None, None].chunk(2, 1)
+            h = h * (1 + scale) + shift
+        return x + self.second(F.silu(h))
+
+
+class Trunk(nn.Module):
+    """U-Net on the picture at half size: (B, 9, H, W) history -> classes, touch-up, features."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        a, b, c = config.widths
+        self.classes = config.classes
+        self.embed = nn.Sequential(nn.Linear(TOLD, 32), nn.SiLU(), nn.Linear(32, 32))
+        self.stem = nn.Conv2d(3 * len(HISTORY) * 4 + 2, a, 3, padding=1)
+        self.top = Block(a)
+        self.down1 = nn.Conv2d(a, b, 3, stride=2, padding=1)
+        self.middle = Block(b, 32)
+        self.down2 = nn.Conv2d(b, c, 3, stride=2, padding=1)
+        self.deep = nn.ModuleList([Block(c, 32), Block(c, 32, dilation=2)])
+        self.up2 = nn.Conv2d(c, b, 1)
+        self.middle_out = Block(b, 32)
+        self.up1 = nn.Conv2d(b, a, 1)
+        self.top_out = Block(a)
+        self.head = nn.Conv2d(a, config.classes + 1 + 12, 3, padding=1)  # classes, touch-up logit, touch-up colours
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+            self.head.bias.zero_()
+            self.head.bias[config.classes] = -2.0  # touching up is the exception
+        y, x = torch.meshgrid(
+            torch.linspace(-1, 1, config.height // 2), torch.linspace(-1, 1, config.width // 2), indexing="ij"
+        )
+        self.register_buffer("place", torch.stack([x, y])[None], persistent=False)
+
+    def forward(self, history: torch.Tensor, told: torch.Tensor):
+        """history (B, 9, H, W) 0..1 newest first; told (B, TOLD).
+
+        Returns class logits (B, K+1, H, W) with the touch-up last, touch-up colours (B, 3, H, W) 0..1, features
+        (B, a, H/2, W/2), summary (B, c) of the whole picture.
+        """
+        x = F.pixel_unshuffle(history - 0.5, 2)
+        e = self.embed(told)
+        x = torch.cat([x, self.place.to(x.dtype).expand(x.shape[0], -1, -1, -1)], 1)
+        x = x.contiguous(memory_format=torch.channels_last)
+        h1 = self.top(F.silu(self.stem(x)))
+        h2 = self.middle(F.silu(self.down1(h1)), e)
+        h3 = F.silu(self.down2(h2))
+        for block in self.deep:
+            h3 = block(h3, e)
+        h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
+        h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)
+        out = self.head(F.silu(h))
+        logits = F.interpolate(out[:, : self.classes + 1], scale_factor=2, mode="bilinear", align_corners=False) * 4
+        colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
+        return logits, colours, h, h3.mean((2, 3))
+
+
+class Light(nn.Module):
+    """How the light changes in this step: gain and offset for each colour, from what is there and what is told."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(9 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 6))
+        with torch.no_grad():
+            self.layers[-1].weight.mul_(0.1)
+            self.layers[-1].bias.zero_()
+
+    def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """image (B, 3, H, W) 0..1 -> gain and offset (B, 2, 3): image * (1 + gain) + offset."""
+        small = F.avg_pool2d(image.float(), 8).flatten(2)
+        mean, spread = small.mean(2), small.std(2)
+        low = small.min(2).values
+        out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float()], 1))
+        return (torch.tanh(out) * 0.4).view(-1, 2, 3)
+
+
+class Painter(nn.Module):
+    """Paints what has just entered at the right edge: (moved strip, what is missing, features, code) -> colours."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        width = config.painter
+        self.strip = config.strip
+        self.stem = nn.Conv2d(12 + 4 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
+        self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
+        self.head = nn.Conv2d(width, 12, 3, padding=1)
+        ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
+        self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
+
+    def forward(self, moved, entered, features, code):
+        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, features (B, a, H/2, W/2), code (B, D, rows) -> (B, 3, H, S)."""
+        half = self.strip // 2
+        dtype = features.dtype
+        known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
+        cells = F.interpolate(code.to(dtype)[..., None], size=(features.shape[2], 1), mode="nearest")
+        x = [known, features[..., -half:], cells.expand(-1, -1, -1, half)]
+        x.append(self.ramp.to(dtype).expand(moved.shape[0], -1, -1, -1))
+        h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
+        for block in self.blocks:
+            h = block(h)
+        return torch.sigmoid(F.pixel_shuffle(self.head(F.silu(h)), 2) * 3)
+
+
+class Encoder(nn.Module):
+    """Finds in footage the code of what enters: the right edge before and after -> a few bits for each row cell."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.look = config.look
+        self.layers = nn.Sequential(
+            nn.Conv2d(7, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.SiLU(),
+            nn.Conv2d(64, 64, (3, config.look // 4), padding=(1, 0)), nn.SiLU(), nn.Conv2d(64, CODE_DIMS, 1),
+        )  # fmt: skip
+
+    def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
+        """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1."""
+        edge = torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5
+        x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
+        z = torch.tanh(self.layers(x)[..., 0].float())
+        half = (CODE_LEVELS - 1) / 2
+        return z + ((z * half).round() / half - z).detach()  # straight-through
+
+
+def code_index(code: torch.Tensor) -> torch.Tensor:
+    """Codes (B, D, rows) -> their numbers (B, rows), 0..CODES-1."""
+    half = (CODE_LEVELS - 1) // 2
+    digits = (code * half).round().long() + half
+    return sum(digits[:, d] * CODE_LEVELS**d for d in range(CODE_DIMS))
+
+
+PRIOR_SEES = 6 + 8  # edge colours (2 x 3); own band, far, middle, near, speed, brightness, warmth, controls told or not
+
+
+class Prior(nn.Module):
+    """Which codes follow: past codes, colours at the edge and controls, row by row from the top (a GRU over rows)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        width = config.prior
+        self.rows = nn.Parameter(torch.zeros(1, width, config.rows))
+        self.look = nn.Conv1d(PRIOR_SEES + config.memory * CODE_DIMS, width, 5, padding=2)
+        self.mix = nn.Conv1d(width, width, 5, padding=2)
+        self.over_rows = nn.GRU(width + CODE_DIMS, width, batch_first=True)
+        self.head = nn.Linear(width, CODES)
+
+    def context(self, seen: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+        """seen (B, PRIOR_SEES, rows), past codes (B, memory * D, rows) newest first -> (B, rows, width)."""
+        h = F.silu(self.look(torch.cat([seen, past], 1)) + self.rows)
+        return F.silu(self.mix(h)).transpose(1, 2)
+
+    def forward(self, seen: torch.Tensor, past: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """With the true code (B, D, rows) for the rows above: logits (B, rows, CODES)."""
+        above = F.pad(code, (1, 0))[..., :-1].transpose(1, 2)
+        return self.head(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
+
+
+def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:
+    """What the prior is shown: (B, PRIOR_SEES, rows), from image (B, 3, H, W), controls (B, 6), told (B,) 1 or 0."""
+    B, _, H, _ = image.shape
+    rows = H // 4
+    edge = F.avg_pool2d(image[..., -2:], (4, 2))[..., 0], F.avg_pool2d(image[..., -12:], (4, 12))[..., 0]
+    middle = (torch.arange(rows, device=image.device) + 0.5) / rows
+    own = sum(
+        controls[:, 1 + i, None] * ((middle >= top) & (middle < bottom))[None] for i, (top, bottom) in enumerate(bands)
+    )
+    entries = torch.cat([own[:, None], controls[:, 1:4, None].expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
+    rest = torch.stack([controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], told], 1)[..., None].expand(-1, -1, rows)
+    return torch.cat([edge[0] * 4 - 2, edge[1] * 4 - 2, entries, rest], 1)
+
+
+class Net(nn.Module):
+    """Trunk, light, painter, encoder and prior, with the bank of displacements that fits the footage."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.trunk = Trunk(config)
+        self.light = Light(config)
+        self.painter = Painter(config)
+        self.encoder = Encoder(config)
+        self.prior = Prior(config)
+        self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
+        self.register_buffer("first_frames", torch.zeros(config.seeds, 3, config.height, config.width, dtype=torch.uint8))

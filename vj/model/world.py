@@ -1,0 +1,82 @@
+"""One step of the imagined world, for one picture or a batch: the same for the show and for training on one's own output.
+
+Knows the network and how pixels are moved; knows no time, no music and no weights file.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from vj.model import transport
+from vj.model.net import CODE_DIMS, HISTORY, Net
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the next frame can depend on. B worlds at once; colours are multiples of 1/255."""
+
+    lattice: torch.Tensor  # (B, 3, H, W) 0..1, moved by whole pixels only
+    shown: tuple[torch.Tensor, ...]  # last frames as shown, newest first, each (B, 3, H, W)
+    phase: torch.Tensor  # (B, K, 2) px, how far each motion class is ahead of the lattice
+    speed: torch.Tensor  # (B,) of the last step
+    codes: torch.Tensor  # (B, memory * D, rows), newest first
+    classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
+    moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
+
+
+def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
+    """A world that starts from real frames (newest first, at least one; the oldest is repeated)."""
+    depth = HISTORY[-1] + 1
+    frames = (frames + (frames[-1],) * depth)[:depth]
+    B, config = frames[0].shape[0], net.config
+    device = frames[0].device
+    phase = torch.zeros(B, config.classes, 2, device=device)
+    codes = torch.zeros(B, config.memory * CODE_DIMS, config.rows, device=device)
+    return World(frames[0], tuple(frames), phase, speed, codes)
+
+
+def tell(world: World, controls: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """What the trunk and the light are told: (B, TOLD). controls (B, 6), noise (B,) standard deviation 0..0.1."""
+    return torch.stack([world.speed * 0.5, controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], noise * 10], 1)
+
+
+def history(world: World) -> torch.Tensor:
+    """(B, 9, H, W): the frames that the trunk sees, newest first."""
+    return torch.cat([world.shown[back] for back in HISTORY], 1)
+
+
+def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
+    """image (B, 3, H, W) under a gain and an offset for each colour (B, 2, 3)."""
+    return (image * (1 + light[:, 0, :, None, None]) + light[:, 1, :, None, None] * 0.5).clamp(0, 1)
+
+
+def quantise(image: torch.Tensor) -> torch.Tensor:
+    """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
+    return (image.float().clamp(0, 1) * 255).round() / 255
+
+
+def step(net: Net, world: World, controls: torch.Tensor, code: torch.Tensor, noise: torch.Tensor) -> World:
+    """The next world. controls (B, 6), code (B, D, rows) of what enters, noise (B,) told of the history."""
+    vertical = bool((net.bank[:, 1] != 0).any())
+    K, S = net.config.classes, net.config.strip
+    told = tell(world, controls, noise)
+    dtype = next(net.trunk.parameters()).dtype
+    logits, colours, features, _ = net.trunk(history(world).to(dtype), told.to(dtype))
+    lattice = relight(world.lattice, net.light(world.shown[0], told))
+    shift = net.bank[None] * controls[:, 0, None, None]
+    total = world.phase + shift
+    whole, _ = transport.split(total, vertical)
+    classes = logits[:, :K].argmax(1)
+    moved, entered = transport.move(lattice, classes, whole)
+    touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    moved = torch.where(touched, colours.float(), moved)
+    painted = net.painter(moved[..., -S:], entered[..., -S:].float(), features, code)
+    strip = torch.where(entered[..., -S:], painted.float(), moved[..., -S:])
+    lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
+    phase = total - whole
+    shown = quantise(transport.sample(lattice, classes, phase, vertical))
+    codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
+    return replace(
+        world, lattice=lattice, shown=(shown, *world.shown[:-1]), phase=phase, speed=controls[:, 0],
+        codes=codes, classes=classes, moved=shift,
+    )  # fmt: skip

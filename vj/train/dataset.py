@@ -1,0 +1,107 @@
+"""Prepared footage -> batches: short windows of frames with the controls that were measured in them.
+
+Also widens what a clip teaches: other strides (twice the speed, standing still) and slow changes of light, with the
+controls changed to match, so that a clip of constant speed and light still teaches what `speed`, `brightness` and
+`warmth` mean. Knows no network.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vj.errors import FootageError
+
+LUMA = (0.299, 0.587, 0.114)
+BEFORE = 6  # frames of history in a window
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The footage's usual light, to measure a frame's brightness and warmth against (all 0..1)."""
+
+    brightness_mean: float
+    brightness_spread: float
+    warmth_mean: float
+    warmth_spread: float
+
+    def measure(self, frames: torch.Tensor) -> torch.Tensor:
+        """frames (..., 3, H, W) 0..1 -> brightness and warmth (..., 2), -1..1, as vj.train.footage measures them."""
+        red, green, blue = frames.mean((-2, -1)).unbind(-1)
+        luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        brightness = (luma - self.brightness_mean) / (2 * self.brightness_spread)
+        warmth = (red - blue - self.warmth_mean) / (2 * self.warmth_spread)
+        return torch.stack([brightness, warmth], -1).clamp(-1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows of BEFORE + ahead frames; frames[:, BEFORE - 1] is now, the next ones are to be predicted."""
+
+    frames: torch.Tensor  # (B, T, 3, H, W) 0..1
+    controls: torch.Tensor  # (B, T, 6): how frame t is reached from t - 1
+
+
+class Dataset:
+    """Random windows out of prepared footage, held in memory as 8 bit.
+
+    frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share at the end of each
+    clip that training never sees. FootageError if no clip is long enough for one window.
+    """
+
+    def __init__(self, frames, controls, clips, usual: Usual, held_back: float = 0.08, seed: int = 0):
+        self.frames, self.controls, self.usual = frames, np.asarray(controls, np.float32), usual
+        self.rng = np.random.default_rng(seed)
+        self.training, self.held = [], []
+        for start, stop in clips:
+            held = max(int((stop - start) * held_back), 0)
+            if held >= BEFORE + 2 and stop - held - start >= 2 * BEFORE:
+                self.training.append((start, stop - held))
+                self.held.append((stop - held, stop))
+            elif stop - start >= BEFORE + 2:
+                self.training.append((start, stop))
+        if not self.training:
+            raise FootageError(
+                f"The footage has no stretch of {BEFORE + 2} frames without a cut; bring a clip of 3 s or more."
+            )
+        self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
+
+    def window(self, start: int, count: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """frames (T, 3, H, W) 0..1 and controls (T, 6) from `start` on, every `stride`-th (0: the same again)."""
+        index = start + np.arange(count) * stride
+        frames = torch.from_numpy(np.ascontiguousarray(self.frames[index])).permute(0, 3, 1, 2).float() / 255
+        controls = self.controls[index].copy()
+        if stride != 1:
+            speeds = [self.controls[i - stride + 1 : i + 1, 0].sum() if stride else 0.0 for i in index]
+            controls[:, 0] = speeds
+        return frames, torch.from_numpy(controls)
+
+    def batch(self, size: int, ahead: int, light: float = 0.5) -> Batch:
+        """`size` random windows; `light` is the share whose light is changed. Every item of a batch has its own stride."""
+        frames, controls = [], []
+        lengths = np.array([stop - start for start, stop in self.training], float)
+        for _ in range(size):
+            start, stop = self.training[self.rng.choice(len(lengths), p=lengths / lengths.sum())]
+            stride = int(self.rng.choice([0, 1, 2], p=[0.04, 0.8, 0.16]))
+            count = BEFORE + ahead
+            while stride and (count - 1) * stride + 1 > stop - start - 1:
+                stride -= 1
+            first = int(self.rng.integers(start + 1, max(stop - (count - 1) * stride, start + 2)))
+            window, told = self.window(first, count, stride)
+            if self.rng.random() < light:
+                window = self._other_light(window)
+                told[:, 4:6] = self.usual.measure(window)
+            frames.append(window)
+            controls.append(told)
+        return Batch(torch.stack(frames), torch.stack(controls))
+
+    def _other_light(self, frames: torch.Tensor) -> torch.Tensor:
+        """A gain and a warmth that drift slowly through the window, clearly visible at its ends."""
+        T = frames.shape[0]
+        time = torch.linspace(-1, 1, T)
+        level, drift, warm, warm_drift = (float(v) for v in self.rng.normal(0, [0.12, 0.06, 0.06, 0.04]))
+        gain = 1 + level + drift * time
+        tint = warm + warm_drift * time
+        colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)
+        return (frames * colour[:, :, None, None]).clamp(0, 1)
+

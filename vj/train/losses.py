@@ -1,0 +1,36 @@
+"""What the network is graded by, one frame at a time. Pure functions of tensors.
+
+The hard choice among transported copies is learnt as a mixture: p(next) = sum_k m_k Laplace(next; copy_k). Its
+gradient rewards the class that explains a pixel, never a blur between classes.
+"""
+
+import torch
+import torch.nn.functional as F
+
+
+def box(x: torch.Tensor) -> torch.Tensor:
+    """Mean over 3x3, same size. (N, C, H, W)."""
+    return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+
+
+def class_loss(logits: torch.Tensor, errors: torch.Tensor, scale: float = 0.02) -> torch.Tensor:
+    """Negative log likelihood of the mixture. logits, errors (B, K, H, W); errors are mean absolute, 0..1."""
+    return -torch.logsumexp(F.log_softmax(logits, 1) - errors / scale, 1).mean()
+
+
+def slopes(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences to the right and down."""
+    return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
+
+
+def edge_loss(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean absolute difference of slopes: a blurred edge costs what an absent one costs. (B, C, H, W)."""
+    (ax, ay), (bx, by) = slopes(a), slopes(b)
+    if weight is None:
+        return (ax - bx).abs().mean() + (ay - by).abs().mean()
+    return ((ax - bx).abs() * weight[..., 1:]).mean() + ((ay - by).abs() * weight[..., 1:, :]).mean()
+
+
+def light_loss(relit: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """The light of whole regions, whatever moved inside them. (B, 3, H, W)."""
+    return (F.adaptive_avg_pool2d(relit, (3, 4)) - F.adaptive_avg_pool2d(after, (3, 4))).abs().mean()

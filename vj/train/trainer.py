@@ -1,0 +1,222 @@
+"""Learns weights from prepared footage: one loop for `vj learn`, for the show's background and for `vj render`.
+
+Each step rolls the network a few frames on its own output and then grades it on the true next frame (Henry's
+corrective pairs, 2017; the pushforward trick of Brandstetter et al. 2022), so it learns to mend its own drift.
+The weights that are shown are an average (EMA) of the trained ones. Knows no process, no clock, no show.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+
+from vj.model import transport
+from vj.model import world as worlds
+from vj.model.net import CODE_DIMS, CODES, ModelConfig, Net, code_index, prior_sees
+from vj.signals import BANDS
+from vj.train.dataset import BEFORE, Batch, Dataset
+from vj.train.losses import box, class_loss, edge_loss, light_loss
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What a person may turn in training."""
+
+    batch: int = 4
+    rate: float = 1.5e-3  # learning rate at its highest
+    warmup: int = 50  # steps
+    clip: float = 1.0  # gradient norm
+    average: float = 0.998  # of the EMA
+    deepest: int = 8  # frames of its own output before it is graded, at most
+    deepen: int = 1200  # steps until the deepest is reached
+    touch: float = 0.03  # price of touching a pixel up instead of moving one
+    noise: float = 0.04  # largest standard deviation added to the history
+    adversary: float = 0.1  # weight of the adversary on what enters; 0 without
+    adversary_from: int = 600  # step
+    half: bool = True  # bfloat16 where it is fast
+
+
+class Judge(torch.nn.Module):
+    """The adversary: looks at the leading edge as it was and as it becomes, patch by patch (PatchGAN, Isola 2017)."""
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        norm = torch.nn.utils.parametrizations.spectral_norm
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(7, width, 4, 2, 1), torch.nn.LeakyReLU(0.2),
+            norm(torch.nn.Conv2d(width, 2 * width, 4, 2, 1)), torch.nn.LeakyReLU(0.2),
+            norm(torch.nn.Conv2d(2 * width, 2 * width, 3, 1, 1)), torch.nn.LeakyReLU(0.2),
+            torch.nn.Conv2d(2 * width, 1, 3, 1, 1),
+        )  # fmt: skip
+
+    def forward(self, moved, entered, strip):
+        """The moved strip, what is missing in it and the strip to be judged, each (B, C, H, S) -> (B, 1, H/4, S/4)."""
+        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, strip - 0.5], 1))
+
+
+class Trainer:
+    """Owns the network in training, its average and its optimisers."""
+
+    def __init__(self, net: Net, dataset: Dataset, config: TrainConfig = TrainConfig(), total: int = 0, device="cpu"):
+        """net is trained in place; `total` steps are planned (the rate falls towards the end), 0: it stays."""
+        self.net = net.to(device).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net).eval()
+        self.dataset, self.config, self.total, self.device = dataset, config, total, device
+        self.judge = Judge().to(device)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 4e-4, betas=(0.5, 0.99))
+        self.steps, self.losses = 0, {}
+        self.generator = torch.Generator().manual_seed(0)
+
+    def run(self, steps: int) -> dict[str, float]:
+        """`steps` training steps; the running mean of each part of the loss."""
+        for _ in range(steps):
+            self._step()
+        return dict(self.losses)
+
+    def _random(self, *shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=self.generator).to(self.device)
+
+    def _step(self) -> None:
+        config, net = self.config, self.net
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.rate * min(1, (self.steps + 1) / config.warmup)
+            if self.total:
+                group["lr"] *= 1 - 0.9 * min(1, self.steps / self.total)
+        depth = 0
+        if self.steps > 100:
+            deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
+            depth = int(self._random(1).item() * (deepest + 1))
+        batch = self.dataset.batch(config.batch, depth + 1)
+        batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=config.half):
+            state, noise = self._roll(batch, depth)
+            parts, adversary = self._grade(batch, depth, state, noise)
+        loss = sum(parts.values())
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+        self.optimiser.step()
+        if adversary is not None:
+            self._teach_judge(*adversary)
+        self.steps += 1
+        self._follow()
+        for name, value in parts.items():
+            value = float(value.detach())
+            self.losses[name] = value if name not in self.losses else 0.98 * self.losses[name] + 0.02 * value
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        keep = min(self.config.average, (self.steps + 1) / (self.steps + 10))
+        for mine, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - keep)
+
+    @torch.no_grad()
+    def _roll(self, batch: Batch, depth: int) -> tuple[worlds.World, torch.Tensor]:
+        """The world after `depth` frames of its own output, its history roughened; what noise it is told of."""
+        frames, controls, net = batch.frames, batch.controls, self.net
+        B, now = frames.shape[0], BEFORE - 1
+        past = tuple(frames[:, now - back] for back in range(4))
+        still = self._random(B) < 0.05  # a first picture has no past
+        past = (past[0], *(torch.where(still.view(-1, 1, 1, 1), past[0], frame) for frame in past[1:]))
+        state = worlds.begin(net, past, controls[:, now, 0] * ~still)
+        zero = torch.zeros(B, device=self.device)
+        for ahead in range(depth):
+            told = controls[:, now + 1 + ahead]
+            code = net.encoder(state.shown[0], frames[:, now + 1 + ahead], told[:, 0])
+            state = worlds.step(net, state, told, code, zero)
+        noise = self._random(B) * self.config.noise * (self._random(B) < 0.4)
+        other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
+        gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
+        tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
+        colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)[:, :, None, None]
+
+        rough = [noise.view(-1, 1, 1, 1) * torch.randn_like(past[0]) for _ in range(2)]  # same grain on both newest
+        shown = tuple(worlds.quantise(f * colour + rough[min(back, 1)]) for back, f in enumerate(state.shown))
+        return replace(state, lattice=worlds.quantise(state.lattice * colour + rough[0]), shown=shown), noise
+
+    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor):
+        net, config = self.net, self.config
+        K, S = net.config.classes, net.config.strip
+        told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth]
+        vector = worlds.tell(state, told, noise)
+        logits, colours, features, _ = net.trunk(worlds.history(state), vector)
+        logits, colours = logits.float(), colours.float()
+        light = net.light(state.shown[0], vector).float()
+        relit = worlds.relight(state.lattice, light)
+        with torch.no_grad():
+            total = state.phase + net.bank[None] * told[:, :1, None]
+            vertical = bool((net.bank[:, 1] != 0).any())
+            proposals, entered = transport.candidates(relit, total, vertical)
+            classes = logits[:, :K].argmax(1)
+            chosen = classes[:, None, :, -S:]
+            moved = proposals[..., -S:].gather(1, chosen[:, :, None].expand(-1, -1, 3, -1, -1))[:, 0]
+            missing = entered.expand(-1, -1, after.shape[2], -1)[..., -S:].gather(1, chosen).float()
+        code = net.encoder(state.shown[0], after, told[:, 0])
+        painted = net.painter(moved, missing, features, code).float()
+        target = after[..., -S:]
+        strip = torch.where(missing > 0, painted, moved)
+
+        with torch.no_grad():
+            errors = (proposals - after[:, None]).abs().mean(2)
+            paint_error = (painted - target).abs().mean(1, keepdim=True)
+            edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
+            errors[..., -S:] = torch.where(edge, paint_error.expand(-1, K, -1, -1), errors[..., -S:])
+            touch_error = (colours - after).abs().mean(1, keepdim=True) + config.touch
+            errors = box(torch.cat([errors, touch_error], 1))
+            worst = errors[:, :K].amin(1, keepdim=True)
+            needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
+        weight = 0.15 + missing
+        parts = {
+            "classes": class_loss(logits, errors),
+            "touch": 0.5 * ((colours - after).abs() * needed).mean(),
+            "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.15 + box(missing)),
+            "light": 4 * light_loss(relit, after),
+        }
+        adversary = None
+        if config.adversary and self.steps >= config.adversary_from:
+            for parameter in self.judge.parameters():
+                parameter.requires_grad_(False)
+            parts["fool"] = -config.adversary * self.judge(moved, missing, strip).float().mean() * 0.3
+            adversary = (moved, missing, strip.detach(), target)
+        parts["prior"] = 0.2 * self._grade_prior(batch, depth)
+        return parts, adversary
+
+    def _grade_prior(self, batch: Batch, depth: int) -> torch.Tensor:
+        """How well the prior foretells the next code, from past codes, the edge's colours and the controls."""
+        net, now = self.net, BEFORE - 1 + depth
+        frames, controls = batch.frames, batch.controls
+        B, M = frames.shape[0], net.config.memory
+        pairs = [(now - back, now - back + 1) for back in range(min(M, now) + 1)]  # newest first
+        before = torch.cat([frames[:, a] for a, _ in pairs])
+        after = torch.cat([frames[:, b] for _, b in pairs])
+        speed = torch.cat([controls[:, b, 0] for _, b in pairs])
+        with torch.no_grad():
+            codes = net.encoder(before, after, speed).float().unflatten(0, (-1, B))
+            past = codes[1:].transpose(0, 1).flatten(1, 2)
+            past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
+            told = (self._random(B) > 0.12).float()
+            seen = prior_sees(frames[:, now] + 0.02 * torch.randn_like(frames[:, now]), controls[:, now + 1], told, BANDS)
+        guess = net.prior(seen, past, codes[0])
+        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+
+    def _teach_judge(self, moved, missing, fake, real) -> None:
+        """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
+        for parameter in self.judge.parameters():
+            parameter.requires_grad_(True)
+        loss = F.relu(1 - self.judge(moved, missing, real)).mean() + F.relu(1 + self.judge(moved, missing, fake)).mean()
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimiser.step()
+        self.losses["judge"] = 0.98 * self.losses.get("judge", 2.0) + 0.02 * float(loss.detach())
+
+
+def fresh(config: ModelConfig, bank, first_frames=None, seed: int = 0) -> Net:
+    """A network that knows nothing yet, with the bank of displacements measured in the footage (K, 2) px."""
+    torch.manual_seed(seed)
+    net = Net(config)
+    net.bank.copy_(torch.as_tensor(bank, dtype=torch.float32))
+    if first_frames is not None:
+        net.first_frames.copy_(first_frames)
+    return net
