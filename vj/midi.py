@@ -64,11 +64,9 @@ class KnobTable:
         return cls(ranges, controllers)
 
     def actions(self, port: str) -> dict[tuple[int, int], str]:
-        """Of the first controller whose name is a part of the port's, else of "*"."""
-        for name, actions in self.controllers.items():
-            if name != "*" and name.lower() in port.lower():
-                return actions
-        return self.controllers.get("*", {})
+        """Of the controller with the longest name that is a part of the port's, else of "*"."""
+        fits = [name for name in self.controllers if name != "*" and name.lower() in port.lower()]
+        return self.controllers.get(max(fits, key=len, default="*"), {})
 
 
 class Decoder:

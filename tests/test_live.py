@@ -1,0 +1,184 @@
+"""The generator's thread hands over whole strips, survives a failing network, and takes fresh weights."""
+
+import logging
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import FAKE_CARD, FakeGenerator, heard
+from test_controls import TABLE
+
+from vj.controls import Mapping
+from vj.errors import WeightsError
+from vj.gauges import Pace, State, hud, line
+from vj.player import Player, Pulse, Strip, choose
+from vj.show import Made, Maker
+from vj.signals import Controls, Knobs, LearningReport, ModelFrame
+from vj.trace import Trace
+
+
+def made(number: int) -> Made:
+    frame = ModelFrame(np.full((2, 3, 3), number, np.uint8), np.zeros((2, 3, 2), np.float32), 0)
+    return Made(frame, Controls(), heard(float(number)))
+
+
+def player(generator: FakeGenerator, fps: float = 200.0, **more) -> Player:
+    return Player(Maker(generator, Mapping(TABLE), fps, 15.0), fps, heard, **more)
+
+
+def wait_for(condition, seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.002)
+    assert condition()
+
+
+class Once:
+    """An inbox with one set of weights in it."""
+
+    def __init__(self, version: int = 1):
+        self.fresh = (replace(FAKE_CARD, version=version), {})
+
+    def poll(self):
+        fresh, self.fresh = self.fresh, None
+        return fresh
+
+
+# --------------------------------------------------------------------------------------------------- the strip
+def test_a_strip_moves_evenly_and_waits_at_its_end():
+    strip = Strip((made(1), made(2), made(3)), (10.0, 11.0), 1.0)
+    seen = [strip.at(now, heard()) for now in (9.5, 10.0, 10.25, 10.75, 11.0, 11.5, 12.0, 13.0)]
+    place = [int(p.before[0, 0, 0]) + p.blend for p in seen]
+    assert place == pytest.approx([1, 1, 1.25, 1.75, 2, 2.5, 3, 3])
+    assert [p.time for p in seen] == pytest.approx(place)
+
+
+def test_a_late_frame_makes_the_world_wait_and_never_jump_back():
+    """The next strip comes late, with its moment later still: between the two the picture stands."""
+    before = Strip((made(1), made(2), made(3)), (10.0, 11.0), 1.0)
+    after = Strip((made(2), made(3), made(4)), (11.0, 12.4), 1.0)
+    place = []
+    for now in np.arange(10.0, 13.6, 0.1):
+        picture = (before if now < 12.2 else after).at(now, heard())
+        place.append(int(picture.before[0, 0, 0]) + picture.blend)
+    assert place == sorted(place) and place[-1] == 4
+
+
+# -------------------------------------------------------------------------------------------------- the thread
+def test_the_picture_is_there_at_once_and_goes_on():
+    generator = FakeGenerator()
+    with player(generator) as playing:
+        assert playing.strip.frames[2].frame.pixels[0, 0, 0] == 1
+        wait_for(lambda: playing.pulse.frames > 20)
+        numbers = [int(m.frame.pixels[0, 0, 0]) for m in playing.strip.frames]
+        assert numbers == list(range(numbers[0], numbers[0] + 3))
+    assert not playing.alive
+
+
+def test_frozen_the_network_rests():
+    generator = FakeGenerator()
+    with player(generator) as playing:
+        playing.knobs = Knobs(freeze=True)
+        time.sleep(0.1)
+        count = len(generator.told)
+        time.sleep(0.1)
+        assert len(generator.told) == count
+        playing.knobs = Knobs()
+        wait_for(lambda: len(generator.told) > count)
+
+
+def test_a_failing_network_leaves_the_last_picture_and_comes_back(monkeypatch, caplog):
+    monkeypatch.setattr("vj.player.RETRY_SECONDS", 0.01)
+    generator, step = FakeGenerator(), FakeGenerator.step
+    broken = []
+
+    def failing(self, controls):
+        if broken:
+            raise RuntimeError("out of memory")
+        return step(self, controls)
+
+    monkeypatch.setattr(FakeGenerator, "step", failing)
+    with caplog.at_level(logging.ERROR), player(generator) as playing:
+        wait_for(lambda: playing.pulse.frames > 5)
+        broken.append(True)
+        wait_for(lambda: playing.pulse.fault)
+        held = playing.strip
+        time.sleep(0.1)
+        assert playing.strip is held and "out of memory" in playing.pulse.fault
+        broken.clear()
+        wait_for(lambda: playing.strip is not held)
+        assert playing.pulse.fault == ""
+    assert len(caplog.records) == 1  # not one for each try
+
+
+def test_fresh_weights_are_taken_once(tmp_path):
+    generator = FakeGenerator()
+    with Trace(tmp_path / "t.npz", generator.size) as trace:
+        with player(generator, inbox=Once(7), fade_frames=30, trace=trace) as playing:
+            wait_for(lambda: playing.pulse.frames > 10)
+        assert generator.adopted == [(7, 30)]
+        assert playing.pulse.swaps == 1 and playing.pulse.version == 7
+    with np.load(tmp_path / "t.npz") as data:
+        assert set(data["weights"]) == {0, 7} and len(data["swap_ms"]) == 1
+        assert len(data["model_ms"]) == len(data["time"]) == playing.pulse.frames
+
+
+def test_weights_that_do_not_fit_are_refused_and_the_show_goes_on(monkeypatch, caplog):
+    def refuse(*_):
+        raise WeightsError("for another network")
+
+    monkeypatch.setattr(FakeGenerator, "adopt", refuse)
+    with caplog.at_level(logging.WARNING), player(FakeGenerator(), inbox=Once()) as playing:
+        wait_for(lambda: playing.pulse.frames > 10)
+    assert playing.pulse.swaps == 0 and playing.pulse.fault == ""
+    assert [r.getMessage() for r in caplog.records] == ["fresh weights refused: for another network"]
+
+
+# -------------------------------------------------------------------------------------------------- the gauges
+def test_the_highest_rate_that_leaves_room():
+    rates = (30, 25, 20, 15)
+    assert choose(rates, 0.010, 0.55) == 30
+    assert choose(rates, 0.020, 0.55) == 25
+    assert choose(rates, 0.027, 0.55) == 20
+    assert choose(rates, 1.0, 0.55) == 15
+
+
+def test_pace_counts_and_finds_the_slowest():
+    pace = Pace()
+    assert pace.read() == (0.0, 0.0)
+    for now in (1.0, 1.1, 1.2, 1.5, 1.6):
+        pace.tick(now)
+    assert pace.read() == (pytest.approx(4 / 0.6), pytest.approx(300))
+    pace.tick(1.7)
+    assert pace.read() == (pytest.approx(10), pytest.approx(100))
+
+
+def test_the_display_tells_all_that_the_issue_names():
+    state = State(
+        seconds=75.0,
+        display_fps=59.9,
+        slowest_ms=21.0,
+        display_rate=60.0,
+        model_fps=29.5,
+        model_rate=30.0,
+        device="cpu",
+        pulse=Pulse(frames=900, model_ms=14.2, version=3, swaps=2),
+        age=12.0,
+        learning=LearningReport(version=3, steps=420, loss=0.123, skill=8.5),
+        learner_alive=True,
+        features=heard(75.0, level_db=-18.2, tempo=128.0, loudness=1.1),
+        sound="demo",
+        latency_ms=44.0,
+        overflows=2,
+        knobs=Knobs(),
+        midi="nano",
+        messages=("no room on the disk",),
+    )
+    text = "\n".join(hud(state))
+    parts = ["59.9", "21 ms", "29.5", "14 ms", "weights 3, 0:12 old", "loss 0.123", "420 steps"]
+    for part in [*parts, "-18 dB", "128 bpm", "latency 44 ms", "overflows 2", "nano", "! no room on the disk"]:
+        assert part in text
+    assert "\n" not in line(state) and "1:15" in line(state)
+    assert "has ended" in "\n".join(hud(replace(state, learner_alive=False)))
+    assert "trainer off" in "\n".join(hud(replace(state, learning=None)))

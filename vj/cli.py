@@ -1,0 +1,276 @@
+"""Words on the command line -> Settings -> a show, a film, weights, footage or figures.
+
+Imports wait until they are needed, so that --help answers at once. An error that the operator can mend is one
+sentence and exit code 2.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from vj import __version__
+from vj.errors import VJError
+from vj.settings import Settings
+
+KEYS = """keys in the window (h shows them):
+  space freeze    b blackout       r new seed    f full screen    up/down speed
+  t tap tempo     d head-up display              1...9 looks      Esc twice quits"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. Returns the exit code: 0 well, 2 something the operator can mend, 130 Ctrl-C."""
+    words = _parser().parse_args(arguments)
+    try:
+        words.run(words)
+        sys.stdout.flush()
+        return 0
+    except VJError as error:
+        print(f"vj: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `vj hear song.wav | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+# ------------------------------------------------------------------------------------------------------ the words
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vj",
+        description="A live VJ: a neural network imagines the view from a train window, and music turns its controls.",
+        epilog="Start with `vj play`. Every command has help with examples: vj COMMAND --help",
+    )
+    parser.add_argument("--version", action="version", version=f"vj {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _play(_command(commands, "play", play, "the live show, from a sound file, the demo music or a line-in",
+        f"{KEYS}\n\nexamples:\n"
+        "  vj play                                        the demo, no hardware needed\n"
+        "  vj play song.flac --fullscreen --monitor HDMI-1\n"
+        "  vj play --line-in --footage trip.mp4           hears the default input, learns from your film\n"
+        "  vj play --line-in 'Scarlett' --midi nano --weights last\n"
+        "  vj play song.wav --record show.mp4 --seconds 60"))  # fmt: skip
+    _render(_command(commands, "render", render, "the same show from a sound file to a film with its sound",
+        "examples:\n"
+        "  vj render song.flac -o film.mp4\n"
+        "  vj render song.flac -o film.mp4 --size 1920x1080 --fps 60 --seed 7\n"
+        "  vj render song.flac -o 2017.mp4 --from-scratch --footage trip.mp4"))  # fmt: skip
+    _learn(_command(commands, "learn", learn, "train weights from footage",
+        "examples:\n"
+        "  vj learn trip.mp4 -o trip.safetensors --minutes 60\n"
+        "  vj learn trip.mp4 more/ -o trip.safetensors --from models/starter.safetensors\n"
+        "  vj learn trip.mp4 -o trip.safetensors --resume --minutes 60"))  # fmt: skip
+    _footage(_command(commands, "footage", footage, "prepare footage: cut, resize, and measure its controls",
+        "examples:\n"
+        "  vj footage trip.mp4 -o trip\n"
+        "  vj footage day1.mov day2.mov pictures/ -o trip --size 160x96"))  # fmt: skip
+    _hear(_command(commands, "hear", hear, "print what the ear hears: beats and onsets, in stream order",
+        "A beat is `beat_time report_time [position_in_bar]`, an onset `O time KD|SD|HH report_time`; seconds.\n"
+        "report_time is how much sound had been heard when it was said.\n\n"
+        "examples:\n"
+        "  vj hear song.wav\n"
+        "  vj hear song.wav | grep -v O > beats.txt"))  # fmt: skip
+    _judge(_command(commands, "judge", judge, "measure weights on footage that they never saw",
+        "examples:\n"
+        "  vj judge models/starter.safetensors --footage trip.mp4\n"
+        "  vj judge last --footage trip.mp4 --json"))  # fmt: skip
+    _command(commands, "devices", devices, "monitors, sound, MIDI and the compute device, by the names options take",
+        "example:\n  vj devices")  # fmt: skip
+    _bench(_command(commands, "bench", bench, "figures of speed, as ratios in one run",
+        "parts:\n"
+        "  generator   ms a model frame on one core, and its share of the machine's matrix-product peak\n"
+        "  pace        the whole show for --seconds, with and without the trainer: intervals, model, draw, swaps\n"
+        "  soak        memory of both processes over --seconds: MB/min\n"
+        "  render      seconds of film for a second of work\n"
+        "  all         generator, pace and render\n\n"
+        "examples:\n"
+        "  vj bench generator\n"
+        "  vj bench soak --seconds 600"))  # fmt: skip
+    return parser
+
+
+def _command(commands, name: str, run, summary: str, epilog: str) -> argparse.ArgumentParser:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=epilog, formatter_class=shape
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _play(add: argparse.ArgumentParser) -> None:
+    add.add_argument("sound", nargs="?", type=Path, metavar="SOUND", help="a sound file; without it the demo music")
+    add.add_argument("--line-in", nargs="?", const="", metavar="NAME", help="hear a sound input (see vj devices)")
+    add.add_argument("--monitor", metavar="NAME", help="the monitor to be on, or a part of its name")
+    add.add_argument("--fullscreen", action="store_true", help="full screen from the start")
+    add.add_argument("--window", type=_size, metavar="WxH", help="size of the window, 1280x720 if not given")
+    add.add_argument("--no-window", action="store_true", help="draw without a display (for tests over hours)")
+    add.add_argument("--midi", metavar="NAME", help="a MIDI port, or a part of its name; without it the first")
+    add.add_argument("--no-learn", action="store_true", help="start no trainer")
+    add.add_argument("--record", type=Path, metavar="FILE.mp4", help="record the show with its sound")
+    add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look to start with, 1...9")
+    _common(add)
+
+
+def _render(add: argparse.ArgumentParser) -> None:
+    add.add_argument("sound", nargs="?", type=Path, metavar="SOUND", help="a sound file; without it the demo music")
+    add.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.mp4", help="the film")
+    add.add_argument("--size", type=_size, metavar="WxH", help="of the film, 1280x720 if not given")
+    add.add_argument("--fps", type=_number(1, 240), metavar="N", help="pictures a second, 30 if not given")
+    add.add_argument("--steps-per-update", type=_whole(0, 10**6), metavar="N",
+                     help="training steps for each 20 s of the show, 60 if not given")  # fmt: skip
+    add.add_argument("--no-learn", action="store_true", help="keep the weights as they are")
+    add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look, 1...9")
+    _common(add)
+
+
+def _common(add: argparse.ArgumentParser) -> None:
+    add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or what vj footage prepared")
+    which = add.add_mutually_exclusive_group()
+    which.add_argument("--weights", metavar="FILE", help="weights to start from; 'last' are those of the last show")
+    which.add_argument("--from-scratch", action="store_true", help="start from nothing, as in 2017")
+    add.add_argument("--seed", type=_whole(0, 2**31 - 1), metavar="N", help="the same seed, the same show")
+    add.add_argument("--seconds", type=_number(0.1, 10**7), metavar="S", help="end after so many seconds")
+    add.add_argument("--table", type=Path, metavar="FILE.toml", help="changes to what music and knobs do")
+    add.add_argument("--trace", type=Path, metavar="FILE.npz", help="keep every model frame and what it answered")
+    add.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where the network runs")
+
+
+def _learn(add: argparse.ArgumentParser) -> None:
+    add.add_argument("footage", nargs="+", type=Path, metavar="FOOTAGE", help="videos, folders, or prepared footage")
+    add.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the weights")
+    how_long = add.add_mutually_exclusive_group()
+    how_long.add_argument("--minutes", type=_number(0.01, 10**5), metavar="M", help="train so long (10)")
+    how_long.add_argument("--steps", type=_whole(1, 10**9), metavar="N", help="train so many steps")
+    start = add.add_mutually_exclusive_group()
+    start.add_argument("--from", dest="start", type=Path, metavar="FILE", help="go on from these weights")
+    start.add_argument("--resume", action="store_true", help="go on from the output file itself")
+    add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
+    add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
+
+
+def _footage(add: argparse.ArgumentParser) -> None:
+    add.add_argument("footage", nargs="+", type=Path, metavar="FOOTAGE", help="videos, or folders of pictures")
+    add.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for what is prepared")
+    add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
+
+
+def _hear(add: argparse.ArgumentParser) -> None:
+    add.add_argument("sound", type=Path, metavar="SOUND", help="a sound file")
+
+
+def _judge(add: argparse.ArgumentParser) -> None:
+    add.add_argument("weights", metavar="WEIGHTS", help="a weights file, or 'last'")
+    add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or prepared footage")
+    add.add_argument("--frames", type=_whole(10, 10**6), default=1000, metavar="N", help="length of the rollout (1000)")
+    add.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _bench(add: argparse.ArgumentParser) -> None:
+    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "all"),
+                     metavar="PART", help="generator, pace, soak, render or all")  # fmt: skip
+    add.add_argument("--seconds", type=_number(1, 10**6), default=60.0, metavar="S", help="of each show (60)")
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 1280x720") from None
+    if not (16 <= width <= 16384 and 16 <= height <= 16384):
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range: 16x16 to 16384x16384")
+    return width, height
+
+
+def _number(low: float, high: float):
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is out of range: {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def _whole(low: int, high: int):
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _settings(words: argparse.Namespace) -> Settings:
+    """The defaults, with every word that was given in its place."""
+    given = {name: value for name, value in vars(words).items() if value is not None and hasattr(Settings, name)}
+    settings = replace(Settings(), **given)
+    if getattr(words, "no_learn", False):
+        settings = replace(settings, learn=False)
+    if settings.sound is not None and settings.line_in is not None:
+        raise VJError("Give a sound file or --line-in, not both.")
+    return settings
+
+
+# --------------------------------------------------------------------------------------------------- the commands
+def play(words: argparse.Namespace) -> None:
+    from vj import live
+
+    settings = _settings(words)
+    live.play(replace(settings, window=None) if words.no_window else settings)
+
+
+def render(words: argparse.Namespace) -> None:
+    from vj import offline
+
+    settings = replace(_settings(words), film=words.output)
+    if words.size:
+        settings = replace(settings, film_size=words.size)
+    if words.fps:
+        settings = replace(settings, film_fps=words.fps)
+    offline.render(settings)
+
+
+def learn(words: argparse.Namespace) -> None:
+    from vj import opening
+
+    opening.learn(words)
+
+
+def footage(words: argparse.Namespace) -> None:
+    from vj import opening
+
+    opening.prepare(words.footage, words.output, words.size)
+
+
+def hear(words: argparse.Namespace) -> None:
+    from vj import opening
+
+    opening.hear(words.sound, Settings())
+
+
+def judge(words: argparse.Namespace) -> None:
+    from vj import opening
+
+    opening.judge(words)
+
+
+def devices(_words: argparse.Namespace) -> None:
+    from vj import devices as listing
+
+    listing.print_all()
+
+
+def bench(words: argparse.Namespace) -> None:
+    from vj import bench as figures
+
+    figures.run(words.part, words.seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""The generator's thread: makes model frames at a steady rate and hands over the last ones as one frozen value.
+
+The window never waits for it. It knows no screen and no sound card; its clock is time.perf_counter.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from vj.errors import VJError
+from vj.show import Made, Maker, between
+from vj.signals import AudioFeatures, Knobs, Picture
+from vj.trace import Trace
+from vj.weights import Inbox
+
+log = logging.getLogger("vj")
+
+RETRY_SECONDS = 1.0  # after a failure of the network
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Three model frames, and from when on the picture moves to the second and to the third of them."""
+
+    frames: tuple[Made, Made, Made]
+    moments: tuple[float, float]  # s
+    period: float  # s that each move lasts
+
+    def at(self, now: float, features: AudioFeatures) -> Picture:
+        """The picture of this moment. A late network makes the world wait at its last frame; it never jumps back."""
+        first, second, third = self.frames
+        if now < self.moments[1]:
+            return between(first, second, (now - self.moments[0]) / self.period, features)
+        return between(second, third, (now - self.moments[1]) / self.period, features)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How the thread fares."""
+
+    frames: int = 0
+    model_ms: float = 0.0  # the last frame
+    slowest_ms: float = 0.0  # of all frames
+    late: int = 0  # frames that were not ready in time
+    swaps: int = 0
+    swap_ms: float = 0.0  # the slowest taking over of fresh weights
+    version: int = 0  # of the weights in use
+    since: float = 0.0  # perf_counter at which they were taken
+    fault: str = ""  # why there are no new frames, "" all is well
+
+
+class Player:
+    """Use as a `with`. The main thread assigns `knobs`; this thread assigns `strip` and `pulse`."""
+
+    def __init__(
+        self,
+        maker: Maker,
+        fps: float,
+        listen: Callable[[], AudioFeatures],
+        inbox: Inbox | None = None,
+        fade_frames: int = 30,
+        trace: Trace | None = None,
+    ):
+        self._maker, self._period, self._listen, self._inbox = maker, 1 / fps, listen, inbox
+        self._fade_frames, self._trace = fade_frames, trace
+        self.knobs = Knobs()
+        self.pulse = Pulse(since=time.perf_counter())
+        self.strip: Strip | None = None  # there from the start of the `with`
+        self._allowance = 0.0  # s that a frame takes, nearly at most
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+
+    def __enter__(self) -> Self:
+        made = self._make()
+        now = time.perf_counter()
+        self.strip = Strip((made, made, made), (now, now), self._period)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        due = time.perf_counter()
+        while not self._stop.is_set():
+            try:
+                self._adopt()
+                if not self.knobs.freeze:
+                    self._next(due)
+            except Exception as error:  # whatever it is, the last good picture stays
+                if not self.pulse.fault:
+                    log.exception("the network has failed and is tried again: %s", error)
+                self._say(fault=f"network: {error}"[:100])
+                self._stop.wait(RETRY_SECONDS)
+                due = time.perf_counter()
+            due = max(due + self._period, time.perf_counter() - self._period)
+            self._stop.wait(max(due - time.perf_counter(), 0.0))
+
+    def _next(self, due: float) -> None:
+        """One frame, begun at `due`. It is shown from due + allowance on, so that frames follow evenly."""
+        made = self._make()
+        now, strip = time.perf_counter(), self.strip
+        self._allowance = max(now - due, self._allowance * 0.99)
+        self._allowance = min(self._allowance, self._period)
+        moment = max(due + self._allowance, now)
+        late = moment > strip.moments[1] + 1.5 * self._period
+        self.strip = Strip((*strip.frames[1:], made), (strip.moments[1], moment), self._period)
+        if late:
+            self._say(late=self.pulse.late + 1)
+
+    def _make(self) -> Made:
+        began = time.perf_counter()
+        made = self._maker.make(self._listen(), self.knobs)
+        took = (time.perf_counter() - began) * 1e3
+        slowest = max(self.pulse.slowest_ms, took)
+        version = made.frame.version
+        self._say(frames=self.pulse.frames + 1, model_ms=took, slowest_ms=slowest, version=version, fault="")
+        if self._trace is not None:
+            self._trace.add(made)
+            self._trace.put(model_ms=took)
+        return made
+
+    def _adopt(self) -> None:
+        fresh = self._inbox.poll() if self._inbox is not None else None
+        if fresh is None:
+            return
+        began = time.perf_counter()
+        try:
+            self._maker.generator.adopt(*fresh, self._fade_frames)
+        except VJError as error:
+            log.warning("fresh weights refused: %s", error)
+            return
+        now = time.perf_counter()
+        took = (now - began) * 1e3
+        self._say(swaps=self.pulse.swaps + 1, swap_ms=max(self.pulse.swap_ms, took), since=now)
+        if self._trace is not None:
+            self._trace.put(swap_ms=took)
+
+    def _say(self, **news) -> None:
+        old = self.pulse
+        self.pulse = Pulse(**{name: news.get(name, getattr(old, name)) for name in Pulse.__slots__})
+
+
+def choose(rates: tuple[float, ...], seconds: float, share: float) -> float:
+    """The highest rate at which `seconds` of work take at most `share` of the time; else the lowest."""
+    return next((rate for rate in sorted(rates, reverse=True) if seconds * rate <= share), min(rates))
