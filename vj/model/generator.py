@@ -11,6 +11,7 @@ import torch
 
 from vj.errors import WeightsError
 from vj.model import world as worlds
+from vj.model.device import native_bf16
 from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
@@ -41,7 +42,7 @@ class Generator:
         """card and tensors as read by vj.weights; half: bfloat16 for the convolutions, None: where it is native."""
         self.card, self.device = card, device
         self.net = build(card, tensors).to(device).to(memory_format=torch.channels_last)
-        self.half = half if half is not None else (device == "cuda" or _cpu_has_bf16())
+        self.half = native_bf16(device) if half is None else half
         self.exact = copy.deepcopy(self.net)  # float32, what fades are computed in
         if self.half:
             for part in (self.net.trunk, self.net.painter):
@@ -113,8 +114,3 @@ class Generator:
 def _pixels(frame: torch.Tensor) -> np.ndarray:
     """(1, 3, H, W) 0..1 -> uint8 (H, W, 3)."""
     return (frame[0] * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether this processor multiplies bfloat16 natively (else it is slower than float32)."""
-    return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -219,7 +219,7 @@ class Prior(nn.Module):
 
 def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:
     """What the prior is shown: (B, PRIOR_SEES, rows), from image (B, 3, H, W), controls (B, 6), told (B,) 1 or 0."""
-    B, _, H, _ = image.shape
+    _B, _, H, _ = image.shape
     rows = H // 4
     edge = F.avg_pool2d(image[..., -2:], (4, 2))[..., 0], F.avg_pool2d(image[..., -12:], (4, 12))[..., 0]
     middle = (torch.arange(rows, device=image.device) + 0.5) / rows

@@ -86,7 +86,7 @@ def pick(values: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 
 def _flat(classes: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    B, H, W = classes.shape
+    _B, H, W = classes.shape
     offset = pick(whole, classes)
     x = torch.arange(W, device=classes.device) + offset[..., 0]
     y = torch.arange(H, device=classes.device)[:, None] + offset[..., 1]

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from vj.model import transport
 from vj.model import world as worlds
+from vj.model.device import native_bf16
 from vj.model.net import CODE_DIMS, CODES, ModelConfig, Net, code_index, prior_sees
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
@@ -34,7 +35,7 @@ class TrainConfig:
     noise: float = 0.04  # largest standard deviation added to the history
     adversary: float = 0.1  # weight of the adversary on what enters; 0 without
     adversary_from: int = 600  # step
-    half: bool = True  # bfloat16 where it is fast
+    half: bool | None = None  # bfloat16; None: where it is native
 
 
 class Judge(torch.nn.Module):
@@ -63,6 +64,7 @@ class Trainer:
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.dataset, self.config, self.total, self.device = dataset, config, total, device
+        self.half = native_bf16(str(device)) if config.half is None else config.half
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 4e-4, betas=(0.5, 0.99))
@@ -90,7 +92,7 @@ class Trainer:
             depth = int(self._random(1).item() * (deepest + 1))
         batch = self.dataset.batch(config.batch, depth + 1)
         batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=config.half):
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
             state, noise = self._roll(batch, depth)
             parts, adversary = self._grade(batch, depth, state, noise)
         loss = sum(parts.values())
@@ -197,7 +199,8 @@ class Trainer:
             past = codes[1:].transpose(0, 1).flatten(1, 2)
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
-            seen = prior_sees(frames[:, now] + 0.02 * torch.randn_like(frames[:, now]), controls[:, now + 1], told, BANDS)
+            grainy = frames[:, now] + 0.02 * torch.randn_like(frames[:, now])
+            seen = prior_sees(grainy, controls[:, now + 1], told, BANDS)
         guess = net.prior(seen, past, codes[0])
         return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
 

@@ -1,0 +1,262 @@
+"""From footage to weights that can be shown: starts a network, trains it, checks it, gives it its card.
+
+`vj learn`, the show's worker and `vj render` all learn through Learner. Knows no process and no clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from vj.errors import WeightsError
+from vj.model import world as worlds
+from vj.model.generator import ARCHITECTURE, build
+from vj.model.net import ModelConfig, Net
+from vj.model.prior import Dice
+from vj.signals import CONTROL_NAMES
+from vj.train.dataset import BEFORE, Dataset, Usual
+from vj.train.footage import Footage
+from vj.train.losses import slopes
+from vj.train.trainer import TrainConfig, Trainer, fresh
+from vj.weights import Card, write
+
+CHECKED = 16  # held-back windows that a check looks at
+ROLLED = 32  # own frames in a check
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a quick look at held-back footage says of weights."""
+
+    skill: float  # dB, PSNR of the predicted frame minus PSNR of copying the last one, codes drawn from the prior
+    sharpness: float  # gradient after ROLLED own frames / gradient of the true frames then
+    finite: bool
+
+
+def dataset(footage: Footage, seed: int = 0) -> Dataset:
+    """The footage in memory, ready for batches."""
+    names = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
+    usual = Usual(*(float(footage.card.usual[name]) for name in names))
+    return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed)
+
+
+def first_frames(footage: Footage, count: int) -> torch.Tensor:
+    """Good first pictures, uint8 (count, 3, H, W): from all over the training part, where most is to be seen."""
+    data = dataset(footage)
+    where = np.concatenate([np.arange(start + 2, max(stop, start + 3)) for start, stop in data.training])
+    picked = []
+    for part in np.array_split(where, count):
+        part = part if len(part) else where
+        candidates = part[:: max(1, len(part) // 12)]
+        detail = [np.abs(np.diff(footage.frames[i].astype(np.float32), axis=1)).mean() for i in candidates]
+        picked.append(footage.frames[candidates[int(np.argmax(detail))]])
+    return torch.from_numpy(np.stack(picked)).permute(0, 3, 1, 2).contiguous()
+
+
+def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
+    """A network to train on this footage: from weights, or from nothing. WeightsError if their sizes differ."""
+    height, width = footage.card.height, footage.card.width
+    if weights is None:
+        config = config or ModelConfig()
+        config = replace(config, height=height, width=width)
+        return fresh(config, footage.card.motions, first_frames(footage, config.seeds), seed)
+    net = build(*weights)
+    if (net.config.height, net.config.width) != (height, width):
+        raise WeightsError(
+            f"The weights are for {net.config.width}x{net.config.height}, the footage is prepared at {width}x{height}; "
+            "prepare it again in the weights' size."
+        )
+    return net.train()
+
+
+def adopt_footage(net: Net, footage: Footage) -> None:
+    """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
+    net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
+    net.first_frames.copy_(first_frames(footage, net.config.seeds))
+
+
+class Learner:
+    """One network learning from one footage."""
+
+    def __init__(self, footage: Footage, net: Net, config: TrainConfig | None = None, total: int = 0, device: str = "cpu",
+                 recipe: str = "", source: str = "", seed: int = 0, step: int = 0):  # fmt: skip
+        """`step`: steps that the weights have behind them; `total`: planned, the rate falls towards it (0: it stays)."""
+        torch.manual_seed(seed)
+        self.footage, self.recipe, self.source, self.device = footage, recipe, source, device
+        self.data = dataset(footage, seed)
+        self.trainer = Trainer(net, self.data, config or TrainConfig(), total, device)
+        self.trainer.steps = step
+        self._windows = self._held_back()
+
+    @property
+    def steps(self) -> int:
+        """Training steps behind the weights, those of earlier runs included."""
+        return self.trainer.steps
+
+    @property
+    def loss(self) -> float:
+        """The parts that say how the picture fares, summed: a running mean."""
+        return sum(value for name, value in self.trainer.losses.items() if name in ("classes", "touch", "paint", "light"))
+
+    def run(self, steps: int) -> float:
+        """Trains; the loss after it."""
+        self.trainer.run(steps)
+        return self.loss
+
+    def publishable(self, check: Check | None = None) -> tuple[Card, dict[str, torch.Tensor]]:
+        """The averaged weights and their card."""
+        net = self.trainer.average
+        config = {**asdict(net.config), "widths": list(net.config.widths)}
+        figures = {} if check is None else {"skill_db": round(check.skill, 2), "sharpness": round(check.sharpness, 3)}
+        card = Card(
+            architecture=ARCHITECTURE, height=net.config.height, width=net.config.width, fps=self.footage.card.fps,
+            controls=CONTROL_NAMES, config=config, step=self.steps, loss=round(self.loss, 5), figures=figures,
+            recipe=self.recipe, footage=self.source,
+        )  # fmt: skip
+        return card, {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
+
+    # ------------------------------------------------------------------------------------------------ checking
+    def _held_back(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Windows of held-back footage that move: frames (N, T, 3, H, W) and controls (N, T, 6)."""
+        rng, windows = np.random.default_rng(1), []
+        for _ in range(CHECKED * 8):
+            begin, stop = self.data.held[int(rng.integers(len(self.data.held)))]
+            room = stop - begin - BEFORE - 1
+            if room < 1:
+                continue
+            first = begin + int(rng.integers(room))
+            if self.data.controls[first + BEFORE, 0] > 0.2:
+                windows.append(self.data.window(first, BEFORE + 1, 1))
+            if len(windows) == CHECKED:
+                break
+        if not windows:
+            begin = self.data.training[0][0]
+            windows = [self.data.window(begin, BEFORE + 1, 1)]
+        return torch.stack([w[0] for w in windows]).to(self.device), torch.stack([w[1] for w in windows]).to(self.device)
+
+    @torch.no_grad()
+    def check(self) -> Check:
+        """One step on held-back windows, and a short run on its own output. Some tenths of a second."""
+        net = self.trainer.average
+        frames, controls = self._windows
+        now = BEFORE - 1
+        past = tuple(frames[:, now - back] for back in range(4))
+        quiet = torch.zeros(len(frames), device=self.device)
+        dice = Dice(net)
+        state = worlds.begin(net, past, controls[:, now, 0])
+        told = controls[:, now + 1]
+        codes = [dice.draw(past[0][i : i + 1], state.codes[i : i + 1], told[i : i + 1]) for i in range(len(frames))]
+        state = worlds.step(net, state, told, torch.cat(codes), quiet)
+        truth = frames[:, now + 1]
+        skill = psnr(state.shown[0], truth) - psnr(past[0], truth)
+        one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, now, 0])
+        for _ in range(ROLLED):
+            code = dice.draw(one.shown[0], one.codes, told[:1])
+            one = worlds.step(net, one, told[:1], code, quiet[:1])
+        sharp = float(slopes(one.shown[0])[0].abs().mean() / slopes(frames[:, now])[0].abs().mean().clamp(min=1e-4))
+        tensors = net.state_dict().values()
+        finite = bool(np.isfinite(skill + sharp)) and all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
+        return Check(float(skill), sharp, finite)
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Mean over pictures (B, 3, H, W), 0..1, of the peak signal to noise ratio in dB, at most 60."""
+    error = (a - b).square().mean((1, 2, 3)).clamp(min=1e-6)
+    return float((-10 * torch.log10(error)).mean())
+
+
+class Gate:
+    """Lets weights pass that are no worse than the best so far; the rest is never published."""
+
+    def __init__(self, slack: float = 0.7):
+        """slack: dB that the skill may be below the best (a check is a small sample)."""
+        self.slack, self.best, self.passed, self.rejected = slack, None, 0, 0
+
+    def passes(self, check: Check) -> bool:
+        """Whether these may be shown. The first finite set always may."""
+        good = check.finite and (self.best is None or check.skill >= self.best - self.slack) and check.sharpness < 4
+        if good:
+            self.passed += 1
+            self.best = check.skill if self.best is None else max(self.best, check.skill)
+        else:
+            self.rejected += 1
+        return good
+
+
+# ------------------------------------------------------------------------------------------------------- resuming
+def save_progress(path: Path, learner: Learner) -> None:
+    """Everything that going on needs (raw weights, average, optimisers, adversary), in one safetensors file."""
+    trainer = learner.trainer
+    tensors = {f"net.{k}": v for k, v in trainer.net.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
+    tensors |= {f"judge.{k}": v for k, v in trainer.judge.state_dict().items()}
+    for name, optimiser in (("optimiser", trainer.optimiser), ("judge_optimiser", trainer.judge_optimiser)):
+        for index, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    tensors["steps"] = torch.tensor(trainer.steps)
+    aside = path.with_name(path.name + ".tmp")
+    try:
+        safetensors.torch.save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, aside)
+        aside.replace(path)
+    except OSError as error:
+        raise WeightsError(f"Cannot save the progress {path}: {error.strerror}. Make room or choose another place.") from error
+
+
+def load_progress(path: Path, learner: Learner) -> None:
+    """Goes on where save_progress stopped. WeightsError if it does not fit."""
+    trainer = learner.trainer
+    try:
+        tensors = safetensors.torch.load_file(path)
+        pick = lambda head: {k[len(head) :]: v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
+        trainer.net.load_state_dict(pick("net."))
+        trainer.average.load_state_dict(pick("average."))
+        trainer.judge.load_state_dict(pick("judge."))
+        for name, optimiser in (("optimiser.", trainer.optimiser), ("judge_optimiser.", trainer.judge_optimiser)):
+            state: dict[int, dict] = {}
+            for key, value in pick(name).items():
+                index, part = key.split(".", 1)
+                state.setdefault(int(index), {})[part] = value
+            if state:
+                optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        trainer.steps = int(tensors["steps"])
+    except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"The progress file {path} does not fit: remove it and start again without --resume.") from error
+
+
+def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: float | None = None, clock: Callable[[], float],
+          weights: tuple[Card, dict] | None = None, resume: bool = False, seed: int = 0, device: str = "cpu",
+          recipe: str = "", source: str = "", config: TrainConfig | None = None,
+          progress: Callable[[float, "Learner", Check], None] | None = None, chunk: int = 50) -> Check:  # fmt: skip
+    """`vj learn`: trains for so many steps or seconds of `clock`, writes `out` at every tenth of the way and at the end.
+
+    `progress` is told (share done, learner, newest check). Beside `out` lies its progress file for `resume`.
+    """
+    aside = out.with_suffix(".progress.safetensors")
+    net = start(footage, weights, seed)
+    if weights is not None:
+        adopt_footage(net, footage)
+    learner = Learner(footage, net, config, steps or 0, device, recipe, source, seed, weights[0].step if weights else 0)
+    if resume:
+        load_progress(aside, learner)
+    begun, first, saved = clock(), learner.steps, 0.0
+    check = learner.check()
+    share = 0.0
+    while share < 1:
+        learner.run(chunk if steps is None else min(chunk, first + steps - learner.steps))
+        share = (learner.steps - first) / steps if steps is not None else (clock() - begun) / max(seconds or 1, 1e-6)
+        if share >= min(saved + 0.1, 1):
+            saved, check = share, learner.check()
+            if check.finite:
+                write(out, *learner.publishable(check))
+                save_progress(aside, learner)
+        if progress is not None:
+            progress(min(share, 1.0), learner, check)
+    return check
+
+
+def begin(footage: Footage, seed: int = 0) -> tuple[Card, dict[str, torch.Tensor]]:
+    """Weights that know nothing yet but the sizes, motions and first pictures of this footage: --from-scratch."""
+    return Learner(footage, start(footage, seed=seed), seed=seed, recipe="from scratch").publishable()

@@ -1,0 +1,102 @@
+"""The background process: trains, checks, publishes every 20 s, stops when told. It never disturbs the show.
+
+A spawned process of its own at the lowest priority with one thread (a second interpreter: no shared lock). It hands
+weights over through the slot's folder and its figures through a pipe; the show reads both when it likes.
+"""
+
+import logging
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import torch
+
+from vj.errors import VJError
+from vj.signals import LearningReport
+from vj.train import footage as footages
+from vj.train.learn import Gate, Learner, adopt_footage, start
+from vj.train.trainer import TrainConfig
+from vj.weights import WeightsSlot, read
+
+log = logging.getLogger("vj")
+CHUNK = 5  # steps between two looks at the clock and at the door
+
+
+class Worker:
+    """Learning beside the show: `with Worker(...) as worker`, then worker.report() and worker.alive."""
+
+    def __init__(self, weights: Path | None, footage: Path, slot: Path, seconds_per_update: float = 20.0, seed: int = 0,
+                 device: str = "cpu", config: TrainConfig | None = None):  # fmt: skip
+        """weights: file to start from, None: from nothing; footage: a prepared folder; slot: where to publish."""
+        context = multiprocessing.get_context("spawn")
+        self._stop = context.Event()
+        self._ears, mouth = context.Pipe(duplex=False)
+        self._mouth = mouth
+        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config or TrainConfig())
+        self._process = context.Process(target=_work, args=(*words, self._stop, mouth), name="vj-trainer", daemon=True)
+        self._report = LearningReport()
+
+    def __enter__(self) -> "Worker":
+        self._process.start()
+        self._mouth.close()  # our copy: when the trainer dies, the pipe ends
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stop.set()
+        self._process.join(timeout=5)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(timeout=5)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the trainer still runs. When it has died the show goes on with what it has."""
+        return self._process.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    def report(self) -> LearningReport:
+        """What the trainer last said. Never waits."""
+        try:
+            while self._ears.poll():
+                self._report = self._ears.recv()
+        except (EOFError, OSError):
+            pass
+        return self._report
+
+
+def _work(weights, footage, slot, seconds, seed, device, config, stop, mouth) -> None:
+    """The process's whole life."""
+    os.nice(19) if hasattr(os, "nice") else None
+    torch.set_num_threads(1)
+    parent = os.getppid()
+    try:
+        opened = footages.load(footage)
+        started = None if weights is None else read(weights)
+        net = start(opened, started, seed)
+        if started is not None:
+            adopt_footage(net, opened)
+        learner = Learner(opened, net, config, device=device, seed=seed, step=started[0].step if started else 0,
+                          recipe="learnt in a show (vj play)", source=str(footage))  # fmt: skip
+    except VJError as error:
+        mouth.send(LearningReport(message=str(error)))
+        return
+    door, gate, version = WeightsSlot(slot), Gate(), 0
+    if started is not None and started[0].step > 0:
+        gate.passes(learner.check())  # what the show starts with is the bar
+    due = time.monotonic() + seconds
+    while not stop.is_set() and os.getppid() == parent:
+        loss = learner.run(CHUNK)
+        if time.monotonic() < due:
+            continue
+        due = time.monotonic() + seconds
+        check, message = learner.check(), ""
+        try:
+            if gate.passes(check):
+                version = door.publish(*learner.publishable(check))
+        except VJError as error:  # the disk is full: the show goes on with what it has
+            message = str(error)
+        mouth.send(LearningReport(version, learner.steps, loss, check.skill, gate.rejected, message))
