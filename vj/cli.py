@@ -109,6 +109,7 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--no-window", action="store_true", help="draw without a display (for tests over hours)")
     add.add_argument("--midi", metavar="NAME", help="a MIDI port, or a part of its name; without it the first")
     add.add_argument("--no-learn", action="store_true", help="start no trainer")
+    add.add_argument("--seconds-per-update", type=_number(1, 86400), metavar="S", help="of learning, 20 if not given")
     add.add_argument("--record", type=Path, metavar="FILE.mp4", help="record the show with its sound")
     add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look to start with, 1...9")
     _common(add)
@@ -237,33 +238,34 @@ def render(words: argparse.Namespace) -> None:
 
 
 def learn(words: argparse.Namespace) -> None:
-    from vj import opening
+    from vj import commands
 
-    opening.learn(words)
+    how = (words.minutes, words.steps, words.start, words.resume, words.seed)
+    commands.learn(words.footage, words.output, words.size, *how)
 
 
 def footage(words: argparse.Namespace) -> None:
-    from vj import opening
+    from vj import commands
 
-    opening.prepare(words.footage, words.output, words.size)
+    commands.footage(words.footage, words.output, words.size)
 
 
 def hear(words: argparse.Namespace) -> None:
-    from vj import opening
+    from vj import commands
 
-    opening.hear(words.sound, Settings())
+    commands.hear(words.sound)
 
 
 def judge(words: argparse.Namespace) -> None:
-    from vj import opening
+    from vj import commands
 
-    opening.judge(words)
+    commands.judge(words.weights, words.footage, words.frames, words.json)
 
 
 def devices(_words: argparse.Namespace) -> None:
-    from vj import devices as listing
+    from vj import commands
 
-    listing.print_all()
+    commands.devices()
 
 
 def bench(words: argparse.Namespace) -> None:

@@ -91,8 +91,8 @@ def starter_weights() -> Path:
     return packed("models") / "starter.safetensors"
 
 
-def demo_footage() -> Path:
-    return packed("models") / "demo.mp4"
+def demo_footage() -> list[Path]:
+    return sorted(packed("models").glob("demo*.mp4"))
 
 
 def last_weights() -> Path:

@@ -62,6 +62,7 @@ class Trace:
             "shown": ("f8", ()),  # s since the show began at which a picture was presented; play only
             "draw_ms": ("f4", ()),  # to draw and present it, without waiting for its moment; play only
             "swap_ms": ("f4", ()),  # each taking over of fresh weights; play only
+            "rates": ("f4", (2,)),  # wanted: pictures and model frames a second; one row, play only
         }
         try:
             self._folder.mkdir()

@@ -1,0 +1,110 @@
+"""The small commands: learn, footage, hear, judge and devices. Each takes what the command line said, and prints."""
+
+import statistics
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vj import midi, opening, weights
+from vj.audio import source as sounds
+from vj.audio.features import FeatureExtractor
+from vj.audio.files import SoundFile
+from vj.errors import FilmError, WeightsError
+from vj.model import device
+from vj.model.generator import Generator
+from vj.model.speed import frame_seconds
+from vj.render import window
+from vj.settings import Settings
+from vj.signals import Controls
+from vj.train import footage as footages
+from vj.train import learn as learning
+
+PREVIEW = (4, 2)  # columns and rows of the preview's frames
+PREVIEW_EVERY = 8  # model frames from one to the next
+
+
+def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float | None, steps: int | None,
+          begin: Path | None, resume: bool, seed: int) -> None:  # fmt: skip
+    """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way."""
+    out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
+    if not out.parent.is_dir():
+        raise WeightsError(f"There is no folder {out.parent} for the weights: make it or choose another place.")
+    if resume and not out.is_file():
+        raise WeightsError(f"There is nothing to resume: {out} does not exist. Leave --resume out.")
+    first = weights.read(out if resume else begin) if resume or begin else None
+    width, height = (first[0].width, first[0].height) if first else size
+    prepared = opening.footage_of(sources, height, width)
+    seconds = None if steps else 60 * (minutes or 10)
+    words = f"--steps {steps}" if steps else f"--minutes {(minutes or 10):g}"
+    recipe = f"vj learn {' '.join(map(str, sources))} -o {out.name} {words} --seed {seed}"
+    recipe += f" --from {begin}" if begin else ""
+    compute = device.pick()
+    with opening.bar(out.name) as tell:
+        seen = [None]
+
+        def progress(share: float, learner: learning.Learner, check: learning.Check) -> None:
+            tell(share, f"loss {learner.loss:.3f}, step {learner.steps}, skill {check.skill:+.1f} dB")
+            if check is not seen[0]:
+                seen[0] = check
+                _preview(learner.publishable(check), out.with_suffix(".png"), compute)
+
+        check = learning.learn(
+            footages.load(prepared), out, steps=steps, seconds=seconds, clock=time.monotonic, weights=first,
+            resume=resume, seed=seed, device=compute, recipe=recipe, source=", ".join(s.name for s in sources),
+            progress=progress,
+        )  # fmt: skip
+    print(f"{out}: {weights.read(out)[0].step} steps, skill {check.skill:+.1f} dB over copying the last frame, "
+          f"sharpness {check.sharpness:.2f}; preview {out.with_suffix('.png')}")  # fmt: skip
+
+
+def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
+    """What these weights imagine, a few frames apart, as a PNG."""
+    generator = Generator(*made, compute)
+    columns, rows = PREVIEW
+    frames = [generator.step(Controls()).pixels for _ in range(columns * rows * PREVIEW_EVERY)][::PREVIEW_EVERY]
+    sheet = np.concatenate([np.concatenate(frames[row * columns :][:columns], 1) for row in range(rows)])
+    if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+        raise FilmError(f"The preview {path} cannot be written: free some room or choose another place.")
+
+
+def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
+    """Prepares footage and says what is in it, and what was left out and why. size: (width, height) px."""
+    width, height = size
+    card = opening.prepare(sources, out, height, width)
+    print(f"{out}: {card.count} frames of {card.width}x{card.height} in {len(card.clips)} clips, {card.fps:g} a second")
+    for sentence in card.left_out:
+        print(f"  left out: {sentence}")
+    print(f"  contact sheet: {out / 'sheet.png'}")
+
+
+def hear(path: Path) -> None:
+    """What the ear hears, as it says it: `beat report [position]` and `O time KD|SD|HH report`, s."""
+    settings = Settings()
+    ear = FeatureExtractor(settings.rate, settings.hop)
+    with SoundFile(path, settings.rate) as sound:
+        for block in sound.blocks(settings.hop):
+            ear.feed(block)
+            for event in ear.events():
+                print(event)
+
+
+def devices() -> None:
+    """Everything that an option can name."""
+    for title, names, option in (
+        ("monitors", window.monitors(), "--monitor"),
+        ("sound inputs", sounds.inputs(), "--line-in"),
+        ("sound outputs", sounds.outputs(), ""),
+        ("MIDI ports", midi.ports(), "--midi"),
+    ):
+        print(f"{title}{f' ({option})' if option else ''}:")
+        print("".join(f"  {name}\n" for name in names) or "  none\n", end="")
+    print("compute (--device):")
+    for name in device.available():
+        print(f"  {name}: {device.describe(name)}")
+    settings = Settings(learn=False)
+    generator = opening.generator(settings, opening.begin(settings))
+    seconds = statistics.median(frame_seconds(generator))
+    height, width = generator.size
+    print(f"  a model frame of {width}x{height} takes {seconds * 1e3:.1f} ms on {generator.device}")

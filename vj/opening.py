@@ -1,0 +1,184 @@
+"""Before the first picture: from the words of the settings to weights, footage, a generator and sound.
+
+What `vj play` and `vj render` have in common. Everything is checked here, while an error is still one sentence.
+"""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from vj import weights
+from vj.audio.demo import demo_music
+from vj.audio.source import FilePlayer, LineIn
+from vj.controls import Mapping, SoundTable
+from vj.errors import FootageError, WeightsError
+from vj.model import device, speed
+from vj.model.generator import Generator
+from vj.settings import Settings, data_folder, demo_footage, last_weights, starter_weights
+from vj.train import footage as footages
+from vj.train import learn
+
+log = logging.getLogger("vj")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a show starts with."""
+
+    card: weights.Card
+    tensors: dict
+    path: Path  # of these weights
+    footage: Path | None  # prepared; None: nothing to learn from
+
+
+def begin(settings: Settings) -> Start:
+    """Weights and footage. Raises VJError."""
+    path = None if settings.from_scratch else weights_file(settings.weights)
+    card, tensors = weights.read(path) if path else (None, {})
+    height, width = (card.height, card.width) if card else (settings.height, settings.width)
+    prepared = None
+    if settings.learn or settings.from_scratch:
+        try:
+            prepared = ready_footage(settings.footage, height, width)
+        except FootageError as error:
+            if settings.footage is not None or settings.from_scratch:
+                raise
+            log.warning("nothing is learnt: %s", error)
+    if card is None:
+        path = data_folder("weights") / "scratch.safetensors"
+        opened = footages.load(prepared)
+        nothing = learn.Learner(opened, learn.start(opened, seed=settings.seed), recipe="nothing learnt yet")
+        weights.write(path, *nothing.publishable())
+        card, tensors = weights.read(path)
+    return Start(card, tensors, path, prepared)
+
+
+def weights_file(name: str | None) -> Path:
+    """None: the starter weights; "last": what the last show learnt; else a file. Raises WeightsError."""
+    if name is None:
+        return starter_weights()
+    if name == "last":
+        if not last_weights().is_file():
+            raise WeightsError("No show has learnt anything yet: play one first, or leave --weights out.")
+        return last_weights()
+    return Path(name)
+
+
+def ready_footage(path: Path | None, height: int, width: int) -> Path:
+    """A prepared folder of this size: given as such, or made from a video or a folder and kept; None: the demo's.
+
+    Raises FootageError.
+    """
+    if path is None:
+        return _kept("demo", demo_footage(), height, width)
+    if (path / "card.json").is_file():
+        card = footages.load(path).card
+        if (card.height, card.width) != (height, width):
+            raise FootageError(
+                f"{path} was prepared at {card.width}x{card.height}, the weights want {width}x{height}: "
+                "give the videos themselves, or prepare them with --size."
+            )
+        return path
+    if not path.exists():
+        raise FootageError(f"There is no footage {path}: give a video or a folder that exists.")
+    return _kept(path.stem, [path], height, width)
+
+
+def footage_of(sources: list[Path], height: int, width: int) -> Path:
+    """As ready_footage, for one source or several."""
+    if len(sources) == 1:
+        return ready_footage(sources[0], height, width)
+    for source in sources:
+        if not source.exists():
+            raise FootageError(f"There is no footage {source}: give videos or folders that exist.")
+    return _kept(sources[0].stem, sources, height, width)
+
+
+def _kept(name: str, sources: list[Path], height: int, width: int) -> Path:
+    """What was prepared from these sources before, or is prepared now."""
+    if not sources:
+        raise FootageError("The demo footage is missing: install the program again, or give --footage.")
+    folder = data_folder("footage") / f"{name}-{width}x{height}-{_mark(sources)}"
+    if not (folder / "card.json").is_file():
+        prepare(sources, folder, height, width)
+    return folder
+
+
+def prepare(sources: list[Path], out: Path, height: int, width: int) -> footages.FootageCard:
+    """Prepares footage with a progress bar."""
+    with bar("footage") as tell:
+        return footages.prepare(sources, out, height, width, tell)
+
+
+@contextlib.contextmanager
+def bar(name: str) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar with the time left, on standard error: tell(share done 0..1, what is done now)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
+               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[what]}"))  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bars:
+        task = bars.add_task(name, total=1.0, what="")
+        yield lambda share, what: bars.update(task, completed=share, what=what)
+
+
+def _mark(sources: list[Path]) -> str:
+    """Eight letters that change when the footage does."""
+    files = [file for source in sources for file in (sorted(source.iterdir()) if source.is_dir() else [source])]
+    stamps = [(str(file.resolve()), file.stat().st_size, int(file.stat().st_mtime)) for file in files]
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()[:8]
+
+
+def generator(settings: Settings, start: Start) -> Generator:
+    """On the device asked for, seeded."""
+    speed.one_thread()
+    return Generator(start.card, start.tensors, device.pick(settings.device), settings.seed)
+
+
+class OfflineLearner:
+    """Learns so many steps when told, and gives what may be shown: for a film, where learning goes by the show's time."""
+
+    def __init__(self, settings: Settings, start: Start):
+        opened = footages.load(start.footage)
+        net = learn.start(opened, (start.card, start.tensors), settings.seed)
+        if start.card.step:
+            learn.adopt_footage(net, opened)
+        device_name = device.pick(settings.device)
+        self._learner = learn.Learner(opened, net, device=device_name, seed=settings.seed, step=start.card.step)
+        self._gate, self._version = learn.Gate(), 0
+
+    def __call__(self, steps: int) -> tuple[weights.Card, dict] | None:
+        """The next version, or None where it is worse than those before."""
+        self._learner.run(steps)
+        check = self._learner.check()
+        if not self._gate.passes(check):
+            return None
+        self._version += 1
+        card, tensors = self._learner.publishable(check)
+        return replace(card, version=self._version), tensors
+
+
+def learner(settings: Settings, start: Start) -> OfflineLearner | None:
+    """None where nothing is to be learnt."""
+    wanted = settings.learn and settings.steps_per_update and start.footage is not None
+    return OfflineLearner(settings, start) if wanted else None
+
+
+def mapping(table: dict, card: weights.Card) -> Mapping:
+    return Mapping(SoundTable.parse(table), card.fps)
+
+
+def sound_file(settings: Settings) -> Path:
+    """The sound to play; the demo music is made at its first use."""
+    return settings.sound if settings.sound is not None else demo_music(data_folder("demo"))
+
+
+def source(settings: Settings) -> LineIn | FilePlayer:
+    """What is heard live."""
+    if settings.line_in is not None:
+        return LineIn(settings.line_in or None, rate=settings.rate)
+    return FilePlayer(sound_file(settings), loop=True)
