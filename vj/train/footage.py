@@ -1,0 +1,413 @@
+"""Videos or folders of pictures -> one prepared folder: frames.bin, controls.npy, card.json, sheet.png (run once).
+
+Cuts at scene changes, turns everything right to left, takes off black borders, fits the model's size, drops repeated
+frames, measures what the network will be told, and says what it left out. Knows no network.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vj.errors import FootageError
+from vj.signals import CONTROL_NAMES
+from vj.train import measure
+from vj.video import read_frames, video_info
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+FILMS = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts", ".wmv", ".ogv", ".gif", ".flv")
+LEAST_SECONDS, GOOD_SECONDS = 1.0, 3.0  # of all clips together: less is refused, less is mentioned
+LEAST_FRAMES = 10  # between two cuts
+REPEATS = 3  # so many equal frames in a row are a fault of the film; more are a halt
+SAME = 0.25 / 255  # mean |difference| of equal frames
+LEAP = 2 / 255  # the least that moving on after a repeated frame changes; less is a train that comes to rest
+BLACK = 20  # of 255
+SLOW = 0.6  # px a frame: slower footage is thinned out
+LOOKS = 48  # frames that are looked at for borders
+
+
+@dataclass(frozen=True, slots=True)
+class FootageCard:
+    """What a prepared folder holds. clips: {name, start, stop}; usual and motions: see vj.train.measure."""
+
+    height: int
+    width: int
+    fps: float
+    count: int
+    clips: list[dict]
+    left_out: list[str]
+    usual: dict
+    motions: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A prepared folder, opened."""
+
+    card: FootageCard
+    frames: np.ndarray  # uint8 (N, H, W, 3) RGB, a memmap
+    controls: np.ndarray  # float32 (N, 6): how frame t is reached from t - 1, in the order of CONTROL_NAMES
+
+    @property
+    def clips(self) -> list[tuple[int, int]]:
+        return [(clip["start"], clip["stop"]) for clip in self.card.clips]
+
+
+@dataclass(slots=True)
+class _Take:
+    """Frames of one source between two cuts, and what was measured on the way."""
+
+    name: str
+    start: int
+    stop: int
+    steps: list
+
+
+def prepare(
+    sources: list[Path],
+    out: Path,
+    height: int = 96,
+    width: int = 160,
+    progress: Callable[[float, str], None] | None = None,
+) -> FootageCard:
+    """Prepares all sources (videos, folders of pictures, folders of videos) into the folder `out`.
+
+    progress is told (share done 0..1, what is done now). `out` is written aside and renamed: whole or not at all; an
+    older prepared folder there is replaced. Raises FootageError if nothing usable is left or `out` is something else.
+    """
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and ((out / "card.json").is_file() or not any(out.iterdir()))):
+        raise FootageError(f"{out} exists and is no prepared footage: choose another folder or remove it.")
+    tell = progress or (lambda share, what: None)
+    found, left_out = _find(sources)
+    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(parents=True)
+        card = _prepare(found, left_out, aside, (height, width), tell)
+        _swap(aside, out)
+    except OSError as error:
+        raise FootageError(f"{out} cannot be written ({(error.strerror or str(error)).lower()}): free some room or choose "
+                           "another folder.") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    tell(1.0, f"{card.count} frames in {len(card.clips)} clips")
+    return card
+
+
+def load(folder: Path) -> Footage:
+    """Opens a prepared folder. Raises FootageError if it is none or is damaged."""
+    folder = Path(folder)
+    try:
+        card = FootageCard(**json.loads((folder / "card.json").read_text("utf-8")))
+        shape = (card.count, card.height, card.width, 3)
+        if (folder / "frames.bin").stat().st_size != int(np.prod(shape)):
+            raise ValueError("frames.bin has another size than its card says")
+        frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
+        controls = np.load(folder / "controls.npy", allow_pickle=False)
+        if controls.shape != (card.count, len(CONTROL_NAMES)) or not np.isfinite(controls).all():
+            raise ValueError("controls.npy does not fit its card")
+    except FileNotFoundError:
+        raise FootageError(f"{folder} is no prepared footage: make it with `vj footage VIDEO... -o {folder}`.") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise FootageError(f"The prepared footage {folder} is damaged ({error}): make it again with `vj footage`.") from None
+    return Footage(card, frames, np.asarray(controls, np.float32))
+
+
+# ------------------------------------------------------------------------------------------------------------ sources
+def _find(sources) -> tuple[list[Path | list[Path]], list[str]]:
+    """What to read: a video's path, or the list of pictures that make one clip. And sentences on what is neither."""
+    found, left_out = [], []
+    for source in map(Path, sources):
+        if not source.exists():
+            raise FootageError(f"There is no {source}: give videos or folders that exist.")
+        if source.is_file():
+            if source.suffix.lower() in PICTURES:
+                left_out.append(f"{source.name}: one picture is no footage; give the folder that holds the pictures.")
+            else:
+                found.append(source)
+            continue
+        inside = sorted((p for p in source.iterdir() if p.is_file() and not p.name.startswith(".")), key=_natural)
+        pictures = [p for p in inside if p.suffix.lower() in PICTURES]
+        films = [p for p in inside if p.suffix.lower() in FILMS]
+        found += films
+        if len(pictures) > 1:
+            found.append(pictures)
+        elif not films:
+            left_out.append(f"{source.name}: a folder with {'one picture' if pictures else 'no picture or video'}.")
+    if not found:
+        raise FootageError("There is nothing to learn from: " + (" ".join(left_out) or "give at least one video."))
+    return found, left_out
+
+
+def _natural(path: Path):
+    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", path.name)]
+
+
+def _name(source) -> str:
+    return source.name if isinstance(source, Path) else source[0].parent.name
+
+
+def _pictures(paths: list[Path], size: tuple[int, int] | None) -> Iterator[np.ndarray]:
+    for path in paths:
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)  # turned upright by its EXIF, 16 bit reduced to 8
+        if picture is not None:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+            yield picture if size is None else _fit(picture, size[1], size[0])
+
+
+def _reader(source) -> tuple[Callable[[], Iterator[np.ndarray]], float, int]:
+    """(makes an iterator of frames of middling size, fps, about how many). Raises FootageError."""
+    if isinstance(source, list):
+        first = next(_pictures(source, None), None)
+        if first is None:
+            raise FootageError("none of its pictures can be read.")
+        wide, fps, count = first.shape[1] / first.shape[0], 24.0, len(source)
+    else:
+        info = video_info(source)
+        wide, fps, count = info.width / info.height, info.fps, info.count
+    high = 360 if wide >= 1 else round(360 / wide)
+    size = (max(round(high * wide), 2), high)
+    if isinstance(source, list):
+        return lambda: _pictures(source, size), fps, count
+    return lambda: read_frames(source, size), fps, count
+
+
+def _fit(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scaled by area and cut on both sides to height x width."""
+    h, w = frame.shape[:2]
+    scale = max(height / h, width / w)
+    wide, high = min(w, round(width / scale)), min(h, round(height / scale))
+    x, y = (w - wide) // 2, (h - high) // 2
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(frame[y : y + high, x : x + wide], (width, height), interpolation=how)
+
+
+def _borders(frames: Iterator[np.ndarray], count: int) -> tuple[slice, slice] | None:
+    """Rows and columns inside burnt-in black borders; None if all is black. Looks at frames from all over the source."""
+    every, brightest, taken = max(count // LOOKS, 1), None, 0
+    for i, frame in enumerate(frames):
+        if i % every == 0:
+            luma = frame.max(2)
+            brightest = luma if brightest is None else np.maximum(brightest, luma)
+            taken += 1
+            if taken >= LOOKS:
+                break
+    if brightest is None:
+        raise FootageError("no frame of it decodes.")
+    lit = brightest > BLACK + 8
+    rows, columns = np.flatnonzero(lit.mean(1) > 0.02), np.flatnonzero(lit.mean(0) > 0.02)
+    if not len(rows) or not len(columns):
+        return None
+
+    def inside(marks, size):  # a border is cut 2 px deeper, its edge is soft; a sliver at one side only is no border
+        a, b = int(marks[0]), int(marks[-1]) + 1
+        return slice(a + 2 if a > 1 else 0, b - 2 if size - b > 1 else size)
+
+    return inside(rows, lit.shape[0]), inside(columns, lit.shape[1])
+
+
+def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
+    """(frame, whether some were dropped before it): short runs of equal frames are passed over, long ones are a halt."""
+    last, waiting = None, []
+    for frame in frames:
+        change = cv2.norm(frame, last, cv2.NORM_L1) / frame.size / 255 if last is not None else 1.0
+        same = change < SAME
+        if same and len(waiting) <= REPEATS:
+            waiting.append(frame)
+            if len(waiting) > REPEATS:
+                yield from ((f, False) for f in waiting)
+            continue
+        dropped = not same and 0 < len(waiting) <= REPEATS and change > LEAP
+        if not same:
+            if 0 < len(waiting) <= REPEATS and not dropped:  # all but still: it goes on gently
+                yield from ((f, False) for f in waiting)
+            waiting = []
+        last = frame
+        yield frame, dropped
+
+
+# ---------------------------------------------------------------------------------------------------------- preparing
+def _prepare(found, left_out, folder: Path, size: tuple[int, int], tell) -> FootageCard:
+    takes: list[_Take] = []
+    weights: list[tuple[int, float]] = []  # frames and fps of each source
+    with open(folder / "frames.bin", "w+b") as store:
+        for number, source in enumerate(found):
+            name = _name(source)
+            share = lambda part, number=number: (number + part) / len(found) * 0.9  # noqa: E731
+            tell(share(0.0), name)
+            try:
+                new, fps, words = _take(source, name, store, size, lambda part: tell(share(part), name))  # noqa: B023
+            except FootageError as error:
+                left_out.append(str(error) if name in str(error) else f"{name}: {error}")
+                continue
+            left_out += words
+            takes += new
+            weights.append((sum(t.stop - t.start for t in new), fps))
+    if not takes:
+        raise FootageError("There is nothing to learn from: " + " ".join(left_out))
+    count = takes[-1].stop
+    fps = max(weights)[1]
+    seconds = sum(frames / rate for frames, rate in weights)
+    if seconds < LEAST_SECONDS:
+        raise FootageError(f"The footage is {seconds:.1f} s long: bring at least {GOOD_SECONDS:.0f} s, better a minute.")
+    if seconds < GOOD_SECONDS:
+        left_out.append(f"All footage together is only {seconds:.1f} s long: the network will know little; bring more.")
+    tell(0.92, "measuring")
+    frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=(count, *size, 3))
+    edges, lights = np.empty((count, 3), np.float32), np.empty((count, 2), np.float32)
+    for i in range(count):
+        edges[i], lights[i] = measure.edge_strength(frames[i]), measure.light(frames[i])
+    motion = np.array([step.motion if step else 0.0 for take in takes for step in take.steps])
+    samples = np.stack([step.samples if step else np.zeros((measure.SAMPLES, 2), np.float32) for t in takes for step in t.steps])
+    controls, usual = measure.controls(motion, edges, lights, [(t.start, t.stop) for t in takes])
+    known = np.array([step is not None for take in takes for step in take.steps])
+    ways = measure.motions(samples[known], controls[known, 0])
+    card = FootageCard(
+        height=size[0], width=size[1], fps=round(float(fps), 3), count=count,
+        clips=[{"name": t.name, "start": t.start, "stop": t.stop} for t in takes],
+        left_out=left_out, usual=usual, motions=[[round(float(v), 4) for v in d] for d in ways],
+    )  # fmt: skip
+    np.save(folder / "controls.npy", controls)
+    (folder / "card.json").write_text(json.dumps(asdict(card), indent=1), "utf-8")
+    cv2.imwrite(str(folder / "sheet.png"), _sheet(card, frames, controls)[..., ::-1])
+    del frames
+    return card
+
+
+def _take(source, name, store, size, tell) -> tuple[list[_Take], float, list[str]]:
+    """Reads one source into the store (at its end). Returns its takes, fps and sentences. Raises FootageError."""
+    begin = store.tell() // (size[0] * size[1] * 3)
+    open_source, fps, count = _reader(source)
+    inside = _borders(open_source(), count)
+    if inside is None:
+        raise FootageError(f"{name} is black all through: leave it out.")
+    words = []
+    first = next(open_source()).shape
+    cut = [inside[0].start, first[0] - (inside[0].stop or first[0]), inside[1].start, first[1] - (inside[1].stop or first[1])]
+    if any(cut):
+        where = [f"{100 * c / first[k // 2]:.0f} % at the {side}" for k, (c, side) in
+                 enumerate(zip(cut, ("top", "bottom", "left", "right"), strict=True)) if c]  # fmt: skip
+        words.append(f"{name}: black borders are taken off ({', '.join(where)}).")
+    fitted = lambda: (_fit(frame[inside], *size) for frame in open_source())  # noqa: E731
+
+    stride = _stride(fitted())
+    if stride > 1:
+        words.append(f"{name}: moves so slowly that only every {stride}th frame is taken.".replace("2th", "2nd").replace("3th", "3rd"))
+    eye, takes, repeated, recent = measure.Eye(), [], 0, []
+    steps, start, at = [], begin, begin
+    for number, (frame, dropped) in enumerate(_without_repeats(f for i, f in enumerate(fitted()) if i % stride == 0)):
+        repeated += dropped
+        step = eye.look(frame)
+        if step is not None and _is_cut(step, recent):
+            takes.append(_Take(name, start, at, steps))
+            steps, start, step, recent = [], at, None, []
+        if step is not None:
+            recent = [*recent[-11:], step.unexplained]
+        steps.append(step)
+        store.write(frame.tobytes())
+        at += 1
+        if number % 24 == 0 and count:
+            tell(min(number * stride / count, 1.0))
+    takes.append(_Take(name, start, at, steps))
+    if repeated:
+        words.append(f"{name}: repeated frames are dropped in {repeated} places.")
+    return _sift(takes, name, store, begin, size, words), fps, words
+
+
+def _stride(frames) -> int:
+    """Take every so manieth frame: 1, but more for footage that hardly moves (from its first 240 frames)."""
+    eye, seen = measure.Eye(), []
+    for i, (frame, _) in enumerate(_without_repeats(frames)):
+        step = eye.look(frame)
+        if step is not None and step.motion > 0:
+            seen.append(step.motion)
+        if i >= 240:
+            break
+    usual = float(np.median(seen)) if len(seen) > 12 else SLOW
+    return 1 if usual >= SLOW else int(np.clip(round(1.2 / usual), 2, 8))
+
+
+def _is_cut(step, recent) -> bool:
+    """Nothing of the last frame explains this one, quite unlike the frames before."""
+    usual = float(np.median(recent)) if len(recent) >= 3 else 0.02
+    return step.change > 0.06 and step.unexplained > max(0.05, 2.5 * usual)
+
+
+def _sift(takes, name, store, begin, size, words) -> list[_Take]:
+    """Keeps what is long enough and moves, close together in the store, and mirrors it if it goes left to right."""
+    nbytes = size[0] * size[1] * 3
+    short = [t for t in takes if t.stop - t.start < LEAST_FRAMES]
+    keep = [t for t in takes if t.stop - t.start >= LEAST_FRAMES]
+    if short and keep:
+        words.append(f"{name}: {len(short)} pieces of under {LEAST_FRAMES} frames between two cuts are left out.")
+    still = [t for t in keep if np.mean([s.motion > measure.STILL for s in t.steps if s]) < 0.05]
+    keep = [t for t in keep if t not in still]
+    if still and keep:
+        words.append(f"{name}: {len(still)} pieces in which nothing moves are left out.")
+    if not keep:
+        store.seek(begin * nbytes)
+        store.truncate()
+        if still:
+            raise FootageError(f"In {name} nothing moves: there is no motion to learn.")
+        raise FootageError(f"{name} has no {LEAST_FRAMES} frames in a row without a cut: it is left out.")
+    if len(keep) > 1:
+        words.append(f"{name}: cut into {len(keep)} clips at scene changes.")
+    steps = [s for t in keep for s in t.steps if s]
+    mirror = np.average([s.drift for s in steps], weights=[s.motion + 1e-6 for s in steps]) < -0.25
+    if mirror:
+        words.append(f"{name}: goes left to right and is mirrored.")
+    at, kept = begin, []
+    for take in keep:
+        for i in range(take.start, take.stop):
+            if at == i and not mirror:
+                at += 1
+                continue
+            store.seek(i * nbytes)
+            frame = np.frombuffer(store.read(nbytes), np.uint8).reshape(*size, 3)
+            store.seek(at * nbytes)
+            store.write((frame[:, ::-1] if mirror else frame).tobytes())
+            at += 1
+        if mirror:
+            for step in take.steps:
+                if step is not None:
+                    step.samples[:, 0] *= -1
+        kept.append(_Take(take.name, at - (take.stop - take.start), at, take.steps))
+    store.seek(at * nbytes)
+    store.truncate()
+    return kept
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Puts the finished folder in its place; what was there goes away only after that."""
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    if out.exists():
+        os.replace(out, old)
+    os.replace(new, out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sheet(card: FootageCard, frames: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """A contact sheet, uint8 RGB: 24 frames from all over, and below how the six controls ran."""
+    h, w = card.height, card.width
+    picks = np.linspace(0, card.count - 1, 24).astype(int)
+    rows = [np.hstack([frames[i] for i in picks[k : k + 6]]) for k in range(0, 24, 6)]
+    plot = np.full((6 * 56, 6 * w, 3), 24, np.uint8)
+    colours = ((240, 240, 240), (130, 190, 255), (150, 230, 150), (255, 170, 90), (255, 235, 120), (255, 120, 120))
+    for k, name in enumerate(CONTROL_NAMES):
+        low, high = ((0, 4), (0, 1.5), (0, 1.5), (0, 1.5), (-1, 1), (-1, 1))[k]
+        values = controls[np.linspace(0, card.count - 1, 6 * w).astype(int), k]
+        y = (k + 1) * 56 - 6 - (np.clip((values - low) / (high - low), 0, 1) * 44).astype(int)
+        cv2.polylines(plot, [np.stack([np.arange(6 * w), y], 1).astype(np.int32)], False, colours[k], 1, cv2.LINE_AA)
+        cv2.putText(plot, name, (6, k * 56 + 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colours[k], 1, cv2.LINE_AA)
+    for clip in card.clips[1:]:
+        x = int(clip["start"] / card.count * 6 * w)
+        cv2.line(plot, (x, 0), (x, plot.shape[0]), (90, 90, 90), 1)
+    del h
+    return np.vstack([*rows, plot])
