@@ -1,0 +1,279 @@
+"""Keys, and a real window: its pixels and keys under Xvfb, its monitor pulled and put back under Xorg."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import glfw
+import numpy as np
+import pytest
+
+from vj.errors import ScreenError
+from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press
+from vj.signals import Knobs
+
+
+def wait_for(what, seconds: float = 8.0) -> bool:
+    end = time.monotonic() + seconds
+    while not (done := what()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return bool(done)
+
+
+# ------------------------------------------------------------------------------------------------------ keys
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("space", {"freeze": True}), ("b", {"blackout": True}), ("r", {"resets": 1}), ("f", {"fullscreens": 1}),
+        ("up", {"speed": 1.1}), ("down", {"speed": 0.9}), ("t", {"taps": 1}), ("d", {"hud": True}),
+        ("h", {"help": True}),
+        ("1", {"look": 1}), ("9", {"look": 9}), ("escape", {"quits": 1}), ("x", {}), ("0", {}),
+    ],
+)  # fmt: skip
+def test_each_key_turns_its_knob(key, change):
+    assert press(Knobs(), key) == Knobs(**change)
+
+
+def test_switches_switch_back_and_speed_stays_in_range():
+    for key in ("space", "b", "d", "h"):
+        assert press(press(Knobs(), key), key) == Knobs()
+    knobs = Knobs()
+    for _ in range(50):
+        knobs = press(knobs, "up")
+    assert knobs.speed == 4.0
+    for _ in range(50):
+        knobs = press(knobs, "down")
+    assert knobs.speed == 0.0
+
+
+def test_the_table_of_keys_names_them_all():
+    assert [k for k, _ in KEYS] == ["space", "b", "r", "f", "up / down", "t", "d", "h", "1 ... 9", "Esc Esc"]
+
+
+# ------------------------------------------------------------------------------------------------- no display
+@pytest.fixture
+def no_display(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    glfw.terminate()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.uname().sysname != "Linux", reason="only Linux runs without a display")
+def test_without_a_display_one_sentence_says_so(no_display):
+    assert monitors() == []
+    with pytest.raises(ScreenError, match=r"no display .* make a film"):
+        Window("vj")
+
+
+def test_the_headless_twin_has_the_same_face():
+    try:
+        twin = HeadlessWindow((64, 32))
+    except ScreenError as error:
+        pytest.skip(f"no OpenGL at all: {error}")
+    with twin:
+        assert twin.is_open and twin.size == (64, 32) and twin.turn(Knobs(speed=2)) == Knobs(speed=2)
+        twin.context.clear(1.0, 0.0, 0.0)
+        assert twin.context.fbo.read(components=3)[:3] == b"\xff\x00\x00"
+        twin.present()
+        public = {n for n in vars(Window) if not n.startswith("_")} | {"context", "monitor", "is_fullscreen", "rate"}
+        assert all(hasattr(twin, name) for name in public - {"hidden"})
+    assert not twin.is_open
+
+
+# --------------------------------------------------------------------------------------------------- real parts
+def start(command: list[str], display: str, env: dict) -> subprocess.Popen:
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    number = display.lstrip(":")
+    if not wait_for(lambda: server.poll() is not None or os.path.exists(f"/tmp/.X11-unix/X{number}")) or server.poll():
+        server.kill()
+        pytest.skip(f"{command[0]} does not start here")
+    return server
+
+
+def free_display() -> str:
+    return next(f":{n}" for n in range(150, 250) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
+
+
+@pytest.fixture
+def xvfb(monkeypatch):
+    if not shutil.which("Xvfb"):
+        pytest.skip("Xvfb is not installed")
+    display = free_display()
+    command = ["Xvfb", display, "-screen", "0", "800x450x24", "+extension", "GLX", "-noreset", "-nolisten", "tcp"]
+    server = start(command, display, {})
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    glfw.terminate()
+    yield display
+    glfw.terminate()
+    server.terminate()
+    server.wait()
+
+
+def screenshot() -> np.ndarray:
+    """uint8 (H, W, 3) of the whole X screen, as the X server has it."""
+    dump = subprocess.run(["xwd", "-root", "-silent"], capture_output=True, check=True).stdout
+    words = np.frombuffer(dump[:100], ">u4")
+    header, width, height, line, colours = (int(words[k]) for k in (0, 4, 5, 12, 19))
+    parts = int(words[11]) // 8  # bytes a pixel: 3 or 4
+    rows = np.frombuffer(dump[header + 12 * colours :], np.uint8).reshape(height, line)
+    return rows[:, : width * parts].reshape(height, width, parts)[:, :, 2::-1]
+
+
+def show(window: Window, colour: tuple[float, float, float], knobs: Knobs | None = None, times: int = 3) -> Knobs:
+    knobs = knobs or Knobs()
+    for _ in range(times):
+        knobs = window.turn(knobs)
+        window.context.screen.use()
+        window.context.clear(*colour)
+        window.present()
+    return knobs
+
+
+@pytest.mark.real
+def test_the_pixels_reach_the_display(xvfb):
+    if not shutil.which("xwd"):
+        pytest.skip("xwd is not installed")
+    assert len(monitors()) == 1
+    with Window("vj-test", size=(320, 180)) as window:
+        assert window.is_open and window.size == (320, 180) and window.rate == 60.0  # Xvfb says 0
+        show(window, (1.0, 0.5, 0.0))
+        shown = screenshot()
+        orange = np.abs(shown.astype(int) - (255, 128, 0)).max(-1) <= 1
+        assert orange.sum() == 320 * 180
+    assert not window.is_open
+
+
+@pytest.mark.real
+def test_keys_typed_by_hand_turn_the_knobs(xvfb):
+    if not shutil.which("xdotool"):
+        pytest.skip("xdotool is not installed")
+    with Window("vj-keys", size=(320, 180)) as window:
+        show(window, (0, 0, 0))
+        find = ["xdotool", "search", "--sync", "--name", "vj-keys", "windowfocus", "--sync", "key", "--delay", "20"]
+        keys = ["space", "b", "Up", "Up", "r", "r", "r", "t", "d", "h", "7"]
+        subprocess.run([*find, *keys], check=True, timeout=20)
+        knobs, end = Knobs(), time.monotonic() + 5
+        while knobs.look != 7 and time.monotonic() < end:
+            knobs = show(window, (0, 0, 0), knobs, 1)
+        assert knobs == Knobs(
+            speed=1.2, look=7, resets=3, taps=1, freeze=True, blackout=True, hud=True, help=True
+        )  # three presses are three
+        subprocess.run([*find, "f"], check=True, timeout=20)
+        assert wait_for(lambda: show(window, (0, 0, 1), Knobs(), 1) and window.is_fullscreen)
+        knobs = Knobs(fullscreens=1)
+        show(window, (0, 0, 1), knobs)
+        assert window.size == (800, 450) and (screenshot() == (0, 0, 255)).all(), "full screen, with no cursor on it"
+        show(window, (0, 0, 1), Knobs(fullscreens=2))
+        assert not window.is_fullscreen and window.size == (320, 180)
+        window._last_escape = -TWO_ESC
+        subprocess.run([*find, "Escape", "Escape"], check=True, timeout=20)
+        assert wait_for(lambda: show(window, (0, 0, 0), Knobs(fullscreens=2), 1) and not window.is_open)
+
+
+@pytest.mark.real
+def test_one_escape_alone_does_not_quit(xvfb):
+    with Window("vj-esc", size=(64, 64)) as window:
+        for moment in (10.0, 10.0 + 2 * TWO_ESC):
+            window._keys.append(("escape", moment))
+            knobs = window.turn(Knobs())
+        assert window.is_open and knobs.quits == 1
+        window._keys.append(("escape", 10.0 + 2.5 * TWO_ESC))
+        window.turn(knobs)
+        assert not window.is_open
+
+
+@pytest.mark.real
+def test_a_monitor_that_is_not_there_is_named_with_those_that_are(xvfb):
+    with pytest.raises(ScreenError, match="no monitor 'Beamer': choose one of screen"):
+        Window("vj", monitor="Beamer")
+
+
+@pytest.mark.real
+def test_present_keeps_to_the_rate_where_the_display_does_not_wait(xvfb):
+    with Window("vj-rate", size=(64, 64), rate=50) as window:
+        show(window, (0, 0, 0))
+        begun = time.monotonic()
+        show(window, (0, 0, 0), times=10)
+        assert time.monotonic() - begun >= 9 * 0.95 / 50, "never faster; slower is the machine's affair"
+
+
+XORG = """
+Section "Device"
+  Identifier "d"
+  Driver "dummy"
+  VideoRam 256000
+EndSection
+Section "Monitor"
+  Identifier "m"
+  HorizSync 5.0 - 1000.0
+  VertRefresh 5.0 - 200.0
+EndSection
+Section "Screen"
+  Identifier "s"
+  Device "d"
+  Monitor "m"
+  DefaultDepth 24
+  SubSection "Display"
+    Depth 24
+    Modes "640x480"
+    Virtual 1920 1080
+  EndSubSection
+EndSection
+Section "ServerFlags"
+  Option "AutoAddDevices" "false"
+  Option "AutoAddGPU" "false"
+EndSection
+"""
+
+
+@pytest.fixture
+def two_monitors(tmp_path, monkeypatch):
+    """Two monitors of 640x480 side by side, DUMMY0 and DUMMY1, that can be pulled by xrandr."""
+    if not (shutil.which("Xorg") and shutil.which("xrandr")) or os.getuid() != 0:
+        pytest.skip("Xorg, xrandr, or the right to start it is missing")
+    display = free_display()
+    (tmp_path / "xorg.conf").write_text(XORG)
+    command = ["Xorg", display, "-config", str(tmp_path / "xorg.conf"), "-logfile", str(tmp_path / "log"), "-noreset"]
+    server = start([*command, "-novtswitch", "-sharevts", "-nolisten", "tcp", "vt1"], display, {})
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    glfw.terminate()
+
+    def xrandr(*words: str) -> None:
+        subprocess.run(["xrandr", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    try:
+        assert wait_for(lambda: subprocess.run(["xrandr"], capture_output=True).returncode == 0)
+        xrandr("--addmode", "DUMMY1", "640x480")
+        xrandr("--output", "DUMMY0", "--mode", "640x480", "--pos", "0x0")
+        xrandr("--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0")
+        xrandr()  # makes the server look again
+        if len(monitors()) != 2:
+            pytest.skip("this Xorg shows no second monitor")
+        yield xrandr
+    except (subprocess.CalledProcessError, AssertionError):
+        pytest.skip("Xorg's dummy driver gives no two monitors here")
+    finally:
+        glfw.terminate()
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.real
+def test_a_projector_pulled_and_put_back_has_its_picture_again(two_monitors):
+    assert monitors() == ["DUMMY0", "DUMMY1"]
+    with Window("vj-out", monitor="dummy1", fullscreen=True) as window:
+        assert window.monitor == "DUMMY1" and window.rate > 1
+        show(window, (0, 1, 0))
+        shown = screenshot()
+        assert (shown[:480, 640:1280] == (0, 255, 0)).all() and not (shown[:480, :640] == (0, 255, 0)).all(-1).any()
+        two_monitors("--output", "DUMMY1", "--off")
+        assert wait_for(lambda: show(window, (0, 1, 0), times=1) and window.hidden), "it waits hidden"
+        assert not (screenshot()[:480, :640] == (0, 255, 0)).all(-1).any(), "and never on the operator's monitor"
+        two_monitors("--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0")
+        two_monitors()
+        assert wait_for(lambda: show(window, (0, 1, 0), times=1) and not window.hidden, 4.0)
+        assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, 640:1280] == (0, 255, 0)).all(), 4.0)
+        assert window.is_fullscreen and window.is_open

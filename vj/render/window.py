@@ -1,0 +1,331 @@
+"""A window on the right monitor, and its headless twin. Keys become Knobs. Knows no pictures and no passes.
+
+GLFW lives here and nowhere else; everything in this file belongs to the main thread.
+"""
+
+import ctypes
+import platform
+import time
+from dataclasses import replace
+
+import glfw
+import moderngl
+
+from vj.errors import ScreenError
+from vj.signals import Knobs
+
+KEYS = (
+    ("space", "freeze the picture"),
+    ("b", "blackout"),
+    ("r", "new seed"),
+    ("f", "full screen"),
+    ("up / down", "speed"),
+    ("t", "tap tempo"),
+    ("d", "head-up display"),
+    ("h", "this help"),
+    ("1 ... 9", "looks"),
+    ("Esc Esc", "quit"),
+)
+"""Every key and what it does: the help text and the README show this table."""
+
+SPEED_STEP = 0.1  # of knobs.speed, a press of up or down
+TWO_ESC = 1.0  # s within which the second Esc quits
+USUAL_RATE = 60.0  # Hz, where a monitor does not know its own
+NAMES = {
+    glfw.KEY_SPACE: "space", glfw.KEY_UP: "up", glfw.KEY_DOWN: "down", glfw.KEY_ESCAPE: "escape",
+    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDH123456789"},
+    **{getattr(glfw, f"KEY_KP_{c}"): c for c in "123456789"},
+}  # fmt: skip
+
+
+def press(knobs: Knobs, key: str) -> Knobs:
+    """The knobs after one press. Unknown keys change nothing."""
+    match key:
+        case "space":
+            return replace(knobs, freeze=not knobs.freeze)
+        case "b":
+            return replace(knobs, blackout=not knobs.blackout)
+        case "r":
+            return replace(knobs, resets=knobs.resets + 1)
+        case "f":
+            return replace(knobs, fullscreens=knobs.fullscreens + 1)
+        case "up":
+            return replace(knobs, speed=min(4.0, round(knobs.speed + SPEED_STEP, 3)))
+        case "down":
+            return replace(knobs, speed=max(0.0, round(knobs.speed - SPEED_STEP, 3)))
+        case "t":
+            return replace(knobs, taps=knobs.taps + 1)
+        case "d":
+            return replace(knobs, hud=not knobs.hud)
+        case "h":
+            return replace(knobs, help=not knobs.help)
+        case "escape":
+            return replace(knobs, quits=knobs.quits + 1)
+        case _ if key in set("123456789"):
+            return replace(knobs, look=int(key))
+    return knobs
+
+
+# ------------------------------------------------------------------------------------------------- monitors
+def _start_glfw() -> None:
+    glfw.ERROR_REPORTING = "ignore"  # what matters is told by our own sentences
+    glfw.set_error_callback(None)
+    if not glfw.init():
+        raise ScreenError(
+            "There is no display to open a window on: start the show from a desktop, or make a film with `vj render`."
+        )
+
+
+def _named() -> dict[str, object]:
+    """Monitors by name; a second one of the same make is 'NAME #2'."""
+    found: dict[str, object] = {}
+    for monitor in glfw.get_monitors() or ():
+        name, number = (glfw.get_monitor_name(monitor) or b"monitor").decode(errors="replace"), 1
+        unique = name
+        while unique in found:
+            number += 1
+            unique = f"{name} #{number}"
+        found[unique] = monitor
+    return found
+
+
+def monitors() -> list[str]:
+    """Names of the monitors, the primary one first; empty where there is no display."""
+    try:
+        _start_glfw()
+    except ScreenError:
+        return []
+    return list(_named())
+
+
+def _find(name: str) -> str:
+    """The full name of the monitor meant. Raises ScreenError where none or several fit."""
+    names = list(_named())
+    fits = [n for n in names if n.lower() == name.lower()] or [n for n in names if name.lower() in n.lower()]
+    if len(fits) == 1:
+        return fits[0]
+    said = "There is no monitor" if not fits else "There is more than one monitor"
+    raise ScreenError(f"{said} {name!r}: choose one of {', '.join(names) or 'none'} (see `vj devices`).")
+
+
+def _let_go_of_egl() -> None:
+    """A thread that still holds an EGL context may not take one of a window: X would end the program at once."""
+    if platform.system() == "Linux":
+        try:
+            ctypes.CDLL("libEGL.so.1").eglReleaseThread()
+        except (OSError, AttributeError):
+            pass  # no EGL here, and so nothing held
+
+
+# --------------------------------------------------------------------------------------------------- window
+class Window:
+    """A window with an OpenGL 3.3 core context, as a `with`.
+
+    monitor: name (or a part of it) of the one to be on. size: (width, height) px when not in full screen.
+    rate: pictures a second at most; None takes the monitor's own, 60 where it does not say.
+    When the monitor of a full screen is unplugged the window hides, and is back when a monitor of that name is.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        monitor: str | None = None,
+        fullscreen: bool = False,
+        size: tuple[int, int] = (1280, 720),
+        rate: float | None = None,
+    ):
+        _start_glfw()
+        self._size, self._wanted_rate, self._due = size, rate, 0.0
+        self._keys: list[tuple[str, float]] = []  # pressed since the last turn, with their moment
+        self._last_escape = -TWO_ESC
+        self._toggles = 0  # knobs.fullscreens already answered
+        self._plugged = False  # a monitor came or went
+        self.hidden = False  # waiting for its monitor
+        self.shown = 0.0  # s, perf_counter at which the last picture was handed over
+        self.is_fullscreen = False
+        self.monitor = _find(monitor) if monitor else None  # the name it lives on
+        hints = {
+            glfw.CONTEXT_VERSION_MAJOR: 3, glfw.CONTEXT_VERSION_MINOR: 3, glfw.OPENGL_PROFILE: glfw.OPENGL_CORE_PROFILE,
+            glfw.OPENGL_FORWARD_COMPAT: True, glfw.AUTO_ICONIFY: False, glfw.DOUBLEBUFFER: True, glfw.DEPTH_BITS: 0,
+            glfw.STENCIL_BITS: 0, glfw.CENTER_CURSOR: False, glfw.VISIBLE: False,
+        }  # fmt: skip
+        for hint, value in hints.items():
+            glfw.window_hint(hint, value)
+        self._window = glfw.create_window(*(max(1, side) for side in size), title, None, None)
+        if not self._window:
+            raise ScreenError("This display gives no OpenGL 3.3: update its driver, or make a film with `vj render`.")
+        _let_go_of_egl()
+        glfw.make_context_current(self._window)
+        glfw.swap_interval(1)
+        try:
+            self.context = moderngl.create_context(require=330)
+        except Exception as error:
+            glfw.destroy_window(self._window)
+            raise ScreenError(f"OpenGL cannot be used here ({error}): make a film with `vj render`.") from None
+        self.context.screen.use()
+        glfw.set_key_callback(self._window, self._on_key)
+        glfw.set_monitor_callback(self._on_monitor)
+        if self.monitor:
+            x, y, width, height = glfw.get_monitor_workarea(_named()[self.monitor])
+            glfw.set_window_pos(self._window, x + max(0, width - size[0]) // 2, y + max(0, height - size[1]) // 2)
+        self._ask_rate()  # self.rate: pictures a second shown
+        if fullscreen:
+            self._go_full()
+        glfw.show_window(self._window)
+        glfw.poll_events()
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the window; what was made in its context must not be used afterwards."""
+        if self._window:
+            glfw.set_monitor_callback(None)
+            self.context.release()
+            glfw.destroy_window(self._window)
+            glfw.terminate()
+            self._window = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._window is not None and not glfw.window_should_close(self._window)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) px of the framebuffer; (0, 0) while minimised."""
+        return tuple(glfw.get_framebuffer_size(self._window)) if self._window else (0, 0)
+
+    # ------------------------------------------------------------------------------------------- each picture
+    def turn(self, knobs: Knobs) -> Knobs:
+        """Folds the keys pressed since the last call into new knobs, and answers those that are the window's own."""
+        glfw.poll_events()
+        keys, self._keys = self._keys, []
+        for key, moment in keys:
+            knobs = press(knobs, key)
+            if key == "escape":
+                if moment - self._last_escape <= TWO_ESC:
+                    glfw.set_window_should_close(self._window, True)
+                self._last_escape = moment
+        if (knobs.fullscreens - self._toggles) % 2:
+            self._go_windowed() if self.is_fullscreen else self._go_full()
+        self._toggles = knobs.fullscreens
+        if self._plugged:
+            self._plugged = False
+            self._rehome()
+        return knobs
+
+    def present(self) -> None:
+        """Shows what was drawn, then waits until the next picture is due where the display itself does not."""
+        glfw.swap_buffers(self._window)
+        self.shown = time.perf_counter()
+        period = 0.98 / self.rate  # a little short, so that a display that does wait sets the pace
+        wait = self._due - time.perf_counter()
+        if wait > 0:
+            time.sleep(min(wait, period))
+        self._due = max(self._due, time.perf_counter() - period) + period
+
+    # ------------------------------------------------------------------------------------------ where it stands
+    def _on_key(self, _window, key, _scancode, action, _mods) -> None:
+        name = NAMES.get(key)
+        if name and (action == glfw.PRESS or (action == glfw.REPEAT and name in ("up", "down"))):
+            self._keys.append((name, time.perf_counter()))
+
+    def _on_monitor(self, _monitor, _event) -> None:
+        self._plugged = True  # seen to in turn(): a callback parses, puts down, returns
+
+    def _here(self) -> str | None:
+        """Name of the monitor that shows most of the window."""
+        x, y = glfw.get_window_pos(self._window)
+        width, height = glfw.get_window_size(self._window)
+
+        def shared(monitor) -> int:
+            left, top = glfw.get_monitor_pos(monitor)
+            mode = glfw.get_video_mode(monitor)
+            wide = min(x + width, left + mode.size.width) - max(x, left)
+            return max(0, wide) * max(0, min(y + height, top + mode.size.height) - max(y, top))
+
+        named = _named()
+        return max(named, key=lambda name: shared(named[name]), default=None)
+
+    def _ask_rate(self) -> None:
+        monitor = _named().get(self.monitor) or glfw.get_primary_monitor()
+        mode = glfw.get_video_mode(monitor) if monitor else None
+        own = float(mode.refresh_rate) if mode and mode.refresh_rate > 0 else USUAL_RATE  # 0 on virtual screens
+        self.rate = max(1.0, self._wanted_rate or own)
+
+    def _go_full(self) -> None:
+        if not self.monitor or self.monitor not in _named():
+            self.monitor = self._here()
+        if self.monitor is None:
+            return
+        monitor = _named()[self.monitor]
+        mode = glfw.get_video_mode(monitor)
+        self._windowed = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
+        glfw.set_window_monitor(
+            self._window, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate or glfw.DONT_CARE
+        )
+        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_HIDDEN)
+        self.is_fullscreen = True
+        self._ask_rate()
+
+    def _go_windowed(self) -> None:
+        x, y, width, height = self._windowed
+        glfw.set_window_monitor(self._window, None, x, y, max(1, width), max(1, height), glfw.DONT_CARE)
+        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL)
+        if self.hidden:
+            glfw.show_window(self._window)
+        self.is_fullscreen = self.hidden = False
+
+    def _rehome(self) -> None:
+        """A full screen whose monitor has gone waits hidden, never on the operator's, and returns to one of that name."""
+        self._ask_rate()
+        if not self.is_fullscreen:
+            return
+        monitor = _named().get(self.monitor)
+        if monitor is None:
+            glfw.hide_window(self._window)
+            self.hidden = True
+        elif self.hidden or not glfw.get_window_monitor(self._window):
+            windowed = self._windowed
+            self._go_full()
+            self._windowed = windowed
+            glfw.show_window(self._window)
+            self.hidden = False
+
+
+class HeadlessWindow:
+    """The same face without a display: a framebuffer of the given (width, height) px, drawn by EGL."""
+
+    def __init__(self, size: tuple[int, int] = (1280, 720)):
+        backend = {"backend": "egl"} if platform.system() == "Linux" else {}
+        try:
+            self.context = moderngl.create_context(standalone=True, require=330, **backend)
+        except Exception as error:
+            raise ScreenError(
+                f"OpenGL cannot be used without a display ({error}): install libegl1 and libgl1-mesa-dri."
+            ) from None
+        self.size, self.is_open, self.is_fullscreen, self.monitor, self.rate = size, True, False, None, USUAL_RATE
+        self.framebuffer = self.context.simple_framebuffer(size, components=4)
+        self.framebuffer.use()
+
+    def __enter__(self) -> "HeadlessWindow":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            self.context.release()
+            _let_go_of_egl()
+
+    def turn(self, knobs: Knobs) -> Knobs:
+        """There are no keys here."""
+        return knobs
+
+    def present(self) -> None:
+        """Nobody watches, and nobody waits."""
