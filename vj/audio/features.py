@@ -1,0 +1,259 @@
+"""Samples in, AudioFeatures out, every 10 ms and causally: level, loudness, bands, onsets, beat.
+
+The same samples give the same values, bit for bit, whatever the blocks they come in. Knows no device, file or clock.
+Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
+"""
+
+from collections import deque
+
+import numpy as np
+
+from vj.audio.beat import Beat, BeatTracker
+from vj.audio.files import RATE, clean
+from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetDetector
+from vj.signals import AudioFeatures
+
+BANDS = ((20, 160), (160, 800), (800, 4000), (4000, 16000))
+"""Hz: low, low_mid, high_mid, high."""
+
+WINDOW = 1024 / 48000  # s, the analysis window; highs are also looked at through its newer half
+ALWAYS, NEVER, QUIET = -40.0, -70.0, -43.0  # dBFS: louder is never gated; softer always; between, only what is steady
+MOVING = np.array([1.3, 3.0, 1.5, 1.5, 1.5])  # mean change in dB per 0.1 s above which a sound is no noise or hum
+RISE, FALL = 0.012, 0.15  # s, envelopes of loudness and bands
+USUAL = 12.0  # s, what is usual is learnt over this time
+FLASH = 0.07  # s, an onset fades
+MOST = 3.0  # loudness and bands reach no further
+
+
+class FeatureExtractor:
+    """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
+
+    rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
+    """
+
+    def __init__(self, rate: int = RATE, hop: int = RATE // 100) -> None:
+        self.rate, self.hop = rate, hop
+        self.step = hop / rate  # s
+        self.beat = BeatTracker(self.step)
+        self.features = AudioFeatures()
+        self._onsets = OnsetDetector(self.step)
+        self._spectrum = _Spectrum(rate)
+        self._gate = _Gate(self.step)
+        self._window = np.zeros(self._spectrum.size, np.float32)
+        self._kept = np.zeros(0, np.float32)  # samples of the hop not yet full
+        self._hops = 0
+        self._events: deque[Beat | Onset] = deque(maxlen=1000)
+        self._gain = 0.0  # running level of the onset bands
+        self._roots = np.zeros((3, len(self._spectrum.centres)), np.float32)  # compressed spectra of the last three hops
+        self._weights = np.interp(self._spectrum.centres, [170, 200, 1800, 2200], [1.3, 1.0, 1.0, 0.9])
+        self._weights /= self._weights.sum()
+        self._envelopes, self._usual = np.zeros(5), np.zeros(5)  # loudness and four bands
+        self._slow, self._open_for = np.zeros(5), 0.0
+        self._energy, self._most = 0.0, 0.0
+        self._flash, self._counts = np.zeros(3), [0, 0, 0]
+        self._beats, self._position = 0, 0
+        self._clipped_until = -1.0
+        self._tap: float | None = None
+
+    def feed(self, samples: np.ndarray) -> AudioFeatures:
+        """samples: float (n,) mono, -1..1, any n. NaN and infinite ones count as silence."""
+        self._kept = np.concatenate([self._kept, clean(samples).reshape(-1)])
+        start = 0
+        while len(self._kept) - start >= self.hop:
+            self._look(self._kept[start : start + self.hop])
+            start += self.hop
+        self._kept = self._kept[start:]
+        return self.features
+
+    def events(self) -> list[Beat | Onset]:
+        """The beats and onsets told since the last call, in stream order (the last thousand at most)."""
+        told = []
+        while self._events:
+            told.append(self._events.popleft())
+        return told
+
+    def tap(self, time: float | None = None) -> None:
+        """A hand says: a beat is now, or at `time` on the features' clock. May be called from another thread."""
+        self._tap = self.features.time if time is None else time
+
+    def _look(self, new: np.ndarray) -> None:
+        self._hops += 1
+        time = self._hops * self.step
+        if float(np.abs(new).max()) >= 0.999:
+            self._clipped_until = time + 0.5
+        window = self._window
+        window[: -self.hop] = window[self.hop :]
+        window[-self.hop :] = np.clip(new, -8, 8)
+        mags, drums, loud, centroid = self._spectrum.look(window)
+        openness, level = self._gate.look(loud)
+        relative = self._relate(loud, openness)
+        onset, colour = self._rise(mags, openness)
+        onsets = self._onsets.feed(drums, quiet=openness < 0.5)
+        self._flash *= np.exp(-self.step / FLASH)
+        self._flash[self._flash < 0.01] = 0
+        for told in onsets:
+            self._flash[CLASSES.index(told.kind)] = told.strength
+            self._counts[CLASSES.index(told.kind)] += 1
+        if self._tap is not None:
+            self.beat.tap(self._tap)
+            self._tap = None
+        low, snare, _ = self._onsets.scores
+        beat = self.beat.feed(onset, float(low), float(snare), colour)
+        if beat is not None:
+            self._beats, self._position = self._beats + 1, beat.position
+        self._events.extend([*onsets, *([beat] if beat is not None else [])])
+        tracker = self.beat
+        kick, snare, hat = (float(x) for x in self._flash)
+        loudness, *bands = (float(x) for x in relative)
+        self.features = AudioFeatures(
+            time=time,
+            level_db=level,
+            loudness=loudness,
+            low=bands[0],
+            low_mid=bands[1],
+            high_mid=bands[2],
+            high=bands[3],
+            kick=kick,
+            snare=snare,
+            hat=hat,
+            kicks=self._counts[0],
+            snares=self._counts[1],
+            hats=self._counts[2],
+            tempo=tracker.tempo,
+            tempo_confidence=tracker.confidence,
+            beat_phase=tracker.phase,
+            beats=self._beats,
+            next_beat=tracker.next_beat,
+            bar_position=self._position if tracker.tempo else 0,
+            centroid=centroid * openness,
+            intensity=self._intensity(relative),
+            clipped=time < self._clipped_until,
+        )
+
+    def _relate(self, loud: np.ndarray, openness: float) -> np.ndarray:
+        """loud: (5,) RMS of all and of the bands -> (5,) against what is usual here, 0..MOST, 0 when the gate is shut."""
+        rise, fall = 1 - np.exp(-self.step / RISE), 1 - np.exp(-self.step / FALL)
+        self._envelopes += np.where(loud > self._envelopes, rise, fall) * (loud - self._envelopes)
+        if openness > 0.5:
+            self._open_for += self.step
+            self._slow += (self._envelopes - self._slow) * (1 - np.exp(-self.step / 0.7))
+            rate = self.step / min(USUAL, max(self._open_for, self.step))
+            far = (self._slow[0] < 0.05 * self._usual[0]) or (self._slow[0] > 6 * self._usual[0])
+            self._usual += (self._envelopes - self._usual) * (max(rate, self.step / 0.7) if far else rate)
+        usual = np.maximum(self._usual, [1e-9, *(0.01 * self._usual[0] * np.array([1.0, 1.0, 0.6, 0.4]))]) + 1e-9
+        return np.minimum(self._envelopes / usual, MOST) * openness
+
+    def _rise(self, mags: np.ndarray, openness: float) -> tuple[float, np.ndarray]:
+        """mags: (36,) -> how strongly they rise in this hop (spectral flux of square roots), and the roots themselves."""
+        level = float(mags.mean())
+        if openness > 0.5 or level > self._gain:
+            fall = 6.0 if level > 0.03 * self._gain else 1.5
+            self._gain += (1 - np.exp(-self.step / (0.3 if level > self._gain else fall))) * (level - self._gain)
+        roots = np.sqrt(mags / (self._gain + 1e-9))
+        rise = float(np.maximum(roots - self._roots[0], 0) @ self._weights)
+        self._roots[:-1] = self._roots[1:]
+        self._roots[-1] = roots
+        return rise * openness, roots
+
+    def _intensity(self, relative: np.ndarray) -> float:
+        """0..1: energy over about two bars, against the most of the last minutes; full and bright is intense."""
+        energy = float(0.5 * relative[0] + 0.2 * relative[1] + 0.3 * relative[4])
+        self._energy += (energy - self._energy) * self.step / 4.0
+        self._most = max(self._energy, self._most * np.exp(-self.step / 180), 0.3)
+        return float(min(1.0, self._energy / self._most))
+
+
+class _Spectrum:
+    """One look at the newest samples: the sums over frequency that everything else is made of."""
+
+    def __init__(self, rate: int) -> None:
+        half = round(rate * WINDOW / 2)
+        self.size = 2 * half
+        self._hann = np.hanning(self.size).astype(np.float32)
+        self._short = np.hanning(half).astype(np.float32)
+        hertz, short = np.fft.rfftfreq(self.size, 1 / rate), np.fft.rfftfreq(half, 1 / rate)
+        edges = np.geomspace(45, 15000, 38)
+        self.centres = edges[1:-1]  # (36,) Hz
+        bin_width = rate / self.size
+        triangles = np.array([_triangle(hertz, *edges[k : k + 3], bin_width) for k in range(36)])
+        self._triangles = np.concatenate([triangles, [hertz, np.ones_like(hertz)]]).astype(np.float32)  # (38, F)
+        to_mean_square = 2 / (self.size * (self._hann @ self._hann))
+        self._drums = np.array([_band(hertz, *EDGES[k : k + 2], mean=True) for k in range(4)])
+        sums = [_k_weights(hertz), *(_band(hertz, *b) for b in BANDS)]
+        self._sums = np.concatenate([self._drums, np.array(sums) * to_mean_square]).astype(np.float32)  # (9, F)
+        same = (self._hann @ self._hann) / (self._short @ self._short)
+        self._high = np.array([_band(short, *EDGES[k : k + 2], mean=True) * same for k in range(4, 9)], np.float32)
+        self._mean = self._hann / self._hann.sum()
+
+    def look(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """window: float32 (size,), newest last.
+
+        -> (36,) magnitudes on a log scale, (9,) RMS between EDGES, (5,) RMS of all (K-weighted) and of BANDS, centroid Hz.
+        """
+        spectrum = np.abs(np.fft.rfft(self._hann * (window - self._mean @ window)))
+        sums = self._sums @ (spectrum * spectrum)
+        newer = window[self.size // 2 :]
+        short = np.abs(np.fft.rfft(self._short * (newer - newer.mean())))
+        drums = np.sqrt(np.concatenate([sums[:4], self._high @ (short * short)]))
+        shapes = self._triangles @ spectrum
+        centroid = float(shapes[36] / shapes[37]) if shapes[37] > 1e-6 else 0.0
+        return shapes[:36], drums, np.sqrt(sums[4:]), centroid
+
+
+class _Gate:
+    """Tells music from a quiet room: soft sound that stays as it is (noise, hum) is shut out."""
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._power = np.zeros(5)
+        self._every = round(0.1 / step)
+        self._before = np.full(5, NEVER)
+        self._changes: deque[np.ndarray] = deque([np.zeros(5)] * 20, maxlen=20)  # dB per 0.1 s, two seconds of them
+        self._hops = 0
+        self._moving = self._is_open = False
+        self.openness = 0.0  # 0 shut .. 1 open
+
+    def look(self, loud: np.ndarray) -> tuple[float, float]:
+        """loud: (5,) RMS of all and of the bands -> openness 0..1, level dBFS."""
+        self._power += (loud.astype(float) ** 2 - self._power) * (1 - np.exp(-self._step / 0.05))
+        level = 10 * np.log10(self._power + 1e-12)
+        self._hops += 1
+        if self._hops % self._every == 0:
+            now = np.maximum(level, NEVER - 10)
+            change = np.minimum(np.abs(now - self._before), 6.0)
+            change[now < level[0] - 25] = 0  # bands that hardly sound do not count
+            self._changes.append(change)
+            self._before = now
+            self._moving = bool((np.mean(self._changes, axis=0) > MOVING).any())
+        if level[0] > ALWAYS:
+            self._is_open = True
+        elif level[0] < NEVER or (level[0] < QUIET and not self._moving):
+            self._is_open = False
+        elif self._moving:
+            self._is_open = True
+        rate = self._step / (0.03 if self._is_open else 0.25)
+        self.openness += (float(self._is_open) - self.openness) * min(1.0, rate)
+        if not self._is_open and self.openness < 0.003:
+            self.openness = 0.0
+        return self.openness, float(max(level[0], -120.0))
+
+
+def _triangle(hertz: np.ndarray, low: float, centre: float, high: float, least: float) -> np.ndarray:
+    """Weights (F,) of a band that is at least a bin wide to each side; they sum to 1."""
+    low, high = min(low, centre - least), max(high, centre + least)
+    weights = np.clip(np.minimum((hertz - low) / (centre - low), (high - hertz) / (high - centre)), 0, None)
+    return weights / (weights.sum() + 1e-9)
+
+
+def _band(hertz: np.ndarray, low: float, high: float, mean: bool = False) -> np.ndarray:
+    """Weights (F,), 1 between low and high (the first bin, which is 0 Hz, never); mean: they sum to 1."""
+    inside = ((hertz >= low) & (hertz < high) & (hertz > 0)).astype(float)
+    return inside / max(inside.sum(), 1) if mean else inside
+
+
+def _k_weights(hertz: np.ndarray) -> np.ndarray:
+    """Power weights (F,) of the K curve: highs lifted by 4 dB from about 1.7 kHz, lows cut below about 38 Hz."""
+    f = np.maximum(hertz, 1e-3)
+    shelf = 1 + (10**0.4 - 1) / (1 + (1680 / f) ** 2.6)
+    cut = 1 / (1 + (38 / f) ** 4)
+    return np.where(hertz > 0, shelf * cut, 0.0)
