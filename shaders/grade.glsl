@@ -11,7 +11,7 @@ uniform float contrast; // = 1.06 (0.5..2)
 uniform float saturation; // = 1.08 (0..2)
 uniform float warm; // = 0.35 (0..1) how much of the knob is answered here; the network answers it too
 uniform float vignette; // = 0.22 (0..1)
-uniform float flash; // = 0.13 (0..0.3) of light, at the kick
+uniform float flash; // = 0.14 (0..0.3) of light, at the kick; less where it is bright: under a tenth of all light
 uniform float noise; // = 0.035 (0..0.3)
 
 vec4 shade(vec2 uv) {
@@ -19,7 +19,7 @@ vec4 shade(vec2 uv) {
     float y = luma(c);
     vec2 d = uv - 0.5;
     float far = dot(d, d);
-    float light = (1.0 - vignette * far * (1.4 + 1.6 * far)) * (1.0 + flash * u_pulse * (1.3 - 1.6 * far));
+    float light = (1.0 - vignette * far * (1.4 + 1.6 * far)) * (1.0 + flash * u_pulse * (1.3 - 1.6 * far) * (1.0 - 0.8 * y));
     vec3 gain = contrast * (1.0 + warm * u_warmth * vec3(0.22, 0.03, -0.24));
     c = clamp((mix(vec3(y), c, saturation) * gain + 0.45 * (1.0 - contrast)) * (light * min(u_brightness, 1.0)), 0.0, 1.0);
     float bend = lift * max(u_brightness, 1.0);

@@ -211,7 +211,7 @@ def test_grade_brightness_warmth_and_blackout(run):
     warm = grade(u_warmth=1.0, grade_warm=0.35)
     assert warm[0, 32, 0] > plain[0, 32, 0] > warm[0, 32, 2]
     assert grade(grade_lift=2.0)[0, 32, 0] > plain[0, 32, 0] and grade(grade_lift=2.0)[0, 0, 0] == 0
-    flash = grade(u_pulse=1.0, grade_flash=0.13)[:, 32] / plain[:, 32]
+    flash = grade(u_pulse=1.0, grade_flash=0.14)[:, 32] / plain[:, 32]
     assert (flash > 1.0).all() and (flash < 1.2).all()
 
 

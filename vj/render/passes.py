@@ -94,6 +94,7 @@ class Pass:
         self._program = self._array = None
         self._source = ""
         self.defaults: dict[str, float] = {}  # of the parameters, by their uniform's name
+        self.samplers: list[str] = []  # names of the textures it reads
         self.size = 1.0  # of what it draws, in sizes of its image
 
     @property
