@@ -76,7 +76,7 @@ def test_the_headless_twin_has_the_same_face():
         twin.context.clear(1.0, 0.0, 0.0)
         assert twin.context.fbo.read(components=3)[:3] == b"\xff\x00\x00"
         twin.present()
-        public = {n for n in vars(Window) if not n.startswith("_")} | {"context", "monitor", "is_fullscreen", "rate"}
+        public = {n for n in vars(Window) if not n.startswith("_")} | {"context", "monitor", "is_fullscreen", "shown"}
         assert all(hasattr(twin, name) for name in public - {"hidden"})
     assert not twin.is_open
 
@@ -197,6 +197,10 @@ def test_present_keeps_to_the_rate_where_the_display_does_not_wait(xvfb):
         begun = time.monotonic()
         show(window, (0, 0, 0), times=10)
         assert time.monotonic() - begun >= 9 * 0.95 / 50, "never faster; slower is the machine's affair"
+        assert abs(window.shown - time.perf_counter()) < 5.0
+        window.rate = 20
+        show(window, (0, 0, 0), Knobs(fullscreens=1))
+        assert window.is_fullscreen and window.rate == 20, "what was asked for outlives a change of monitor"
 
 
 XORG = """

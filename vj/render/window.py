@@ -135,7 +135,8 @@ class Window:
         rate: float | None = None,
     ):
         _start_glfw()
-        self._size, self._wanted_rate, self._due = size, rate, 0.0
+        self._rate, self._own_rate, self._due = rate, USUAL_RATE, 0.0
+        self.shown = 0.0  # s on time.perf_counter: when the last picture was handed to the display
         self._keys: list[tuple[str, float]] = []  # pressed since the last turn, with their moment
         self._last_escape = -TWO_ESC
         self._toggles = 0  # knobs.fullscreens already answered
@@ -168,7 +169,7 @@ class Window:
         if self.monitor:
             x, y, width, height = glfw.get_monitor_workarea(_named()[self.monitor])
             glfw.set_window_pos(self._window, x + max(0, width - size[0]) // 2, y + max(0, height - size[1]) // 2)
-        self._ask_rate()  # self.rate: pictures a second shown
+        self._ask_rate()
         if fullscreen:
             self._go_full()
         glfw.show_window(self._window)
@@ -198,6 +199,15 @@ class Window:
         """(width, height) px of the framebuffer; (0, 0) while minimised."""
         return tuple(glfw.get_framebuffer_size(self._window)) if self._window else (0, 0)
 
+    @property
+    def rate(self) -> float:
+        """Pictures a second at most: what was asked for, else the monitor's own."""
+        return max(1.0, self._rate or self._own_rate)
+
+    @rate.setter
+    def rate(self, rate: float | None) -> None:
+        self._rate = rate
+
     # ------------------------------------------------------------------------------------------- each picture
     def turn(self, knobs: Knobs) -> Knobs:
         """Folds the keys pressed since the last call into new knobs, and answers those that are the window's own."""
@@ -221,8 +231,9 @@ class Window:
         """Shows what was drawn, then waits until the next picture is due where the display itself does not."""
         glfw.swap_buffers(self._window)
         self.shown = time.perf_counter()
+        self.shown = time.perf_counter()
         period = 0.98 / self.rate  # a little short, so that a display that does wait sets the pace
-        wait = self._due - time.perf_counter()
+        wait = self._due - self.shown
         if wait > 0:
             time.sleep(min(wait, period))
         self._due = max(self._due, time.perf_counter() - period) + period
@@ -253,8 +264,7 @@ class Window:
     def _ask_rate(self) -> None:
         monitor = _named().get(self.monitor) or glfw.get_primary_monitor()
         mode = glfw.get_video_mode(monitor) if monitor else None
-        own = float(mode.refresh_rate) if mode and mode.refresh_rate > 0 else USUAL_RATE  # 0 on virtual screens
-        self.rate = max(1.0, self._wanted_rate or own)
+        self._own_rate = float(mode.refresh_rate) if mode and mode.refresh_rate > 0 else USUAL_RATE  # virtual: 0
 
     def _go_full(self) -> None:
         if not self.monitor or self.monitor not in _named():
@@ -308,6 +318,7 @@ class HeadlessWindow:
                 f"OpenGL cannot be used without a display ({error}): install libegl1 and libgl1-mesa-dri."
             ) from None
         self.size, self.is_open, self.is_fullscreen, self.monitor, self.rate = size, True, False, None, USUAL_RATE
+        self.shown = 0.0
         self.framebuffer = self.context.simple_framebuffer(size, components=4)
         self.framebuffer.use()
 
@@ -329,3 +340,5 @@ class HeadlessWindow:
 
     def present(self) -> None:
         """Nobody watches, and nobody waits."""
+        self.context.finish()
+        self.shown = time.perf_counter()
