@@ -231,7 +231,6 @@ class Window:
         """Shows what was drawn, then waits until the next picture is due where the display itself does not."""
         glfw.swap_buffers(self._window)
         self.shown = time.perf_counter()
-        self.shown = time.perf_counter()
         period = 0.98 / self.rate  # a little short, so that a display that does wait sets the pace
         wait = self._due - self.shown
         if wait > 0:
