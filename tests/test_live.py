@@ -69,7 +69,7 @@ def test_a_late_frame_makes_the_world_wait_and_never_jump_back():
 def test_the_picture_is_there_at_once_and_goes_on():
     generator = FakeGenerator()
     with player(generator) as playing:
-        assert playing.strip.frames[2].frame.pixels[0, 0, 0] == 1
+        assert playing.strip.frames[0].frame.pixels[0, 0, 0] == 1
         wait_for(lambda: playing.pulse.frames > 20)
         numbers = [int(m.frame.pixels[0, 0, 0]) for m in playing.strip.frames]
         assert numbers == list(range(numbers[0], numbers[0] + 3))
@@ -152,6 +152,8 @@ def test_pace_counts_and_finds_the_slowest():
     assert pace.read() == (pytest.approx(4 / 0.6), pytest.approx(300))
     pace.tick(1.7)
     assert pace.read() == (pytest.approx(10), pytest.approx(100))
+    assert pace.read_frames(40, 2.0) == 0.0
+    assert pace.read_frames(70, 4.0) == pytest.approx(15)
 
 
 def test_the_display_tells_all_that_the_issue_names():
@@ -176,9 +178,9 @@ def test_the_display_tells_all_that_the_issue_names():
         messages=("no room on the disk",),
     )
     text = "\n".join(hud(state))
-    parts = ["59.9", "21 ms", "29.5", "14 ms", "weights 3, 0:12 old", "loss 0.123", "420 steps"]
-    for part in [*parts, "-18 dB", "128 bpm", "latency 44 ms", "overflows 2", "nano", "! no room on the disk"]:
+    parts = ["59.9", "21 ms", "29.5", "14 ms", "weights  3, 0:12 old", "loss 0.123", "420 steps"]
+    for part in [*parts, "-18 dB", "128 bpm", "latency  44 ms", "overflows 2", "nano", "! no room on the disk"]:
         assert part in text
     assert "\n" not in line(state) and "1:15" in line(state)
     assert "has ended" in "\n".join(hud(replace(state, learner_alive=False)))
-    assert "trainer off" in "\n".join(hud(replace(state, learning=None)))
+    assert "trainer  off" in "\n".join(hud(replace(state, learning=None)))

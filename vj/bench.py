@@ -33,14 +33,17 @@ def run(part: str, seconds: float) -> None:
 def generator(_seconds: float) -> None:
     """ms a model frame on one core, and the share of the machine's own matrix-product peak."""
     from vj import opening
-    from vj.model import device, speed
+    from vj.model import device
+    from vj.train import judge
 
     settings = Settings(learn=False)
     generator = opening.generator(settings, opening.begin(settings))
     height, width = generator.size
     print(f"generator: {width}x{height} on {device.describe(generator.device)}, one thread")
-    for name, value in speed.figures(generator).items():
-        print(f"  {name:32} {value:.3g}")
+    for figure in judge.cost(generator, steps=200).figures:
+        print(f"  {figure.key:16} {figure.value:8.2f} {figure.unit:6} {figure.note}")
+    for name, gflops in device.measure(generator.device).items():
+        print(f"  peak.{name:11} {gflops:8.2f} GFLOP/s, matrix products of 1024")
 
 
 # ------------------------------------------------------------------------------------------------------- the pace

@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _judge(_command(commands, "judge", judge, "measure weights on footage that they never saw",
         "examples:\n"
         "  vj judge models/starter.safetensors --footage trip.mp4\n"
-        "  vj judge last --footage trip.mp4 --json"))  # fmt: skip
+        "  vj judge last --footage trip.mp4 --frames 1000 --json"))  # fmt: skip
     _command(commands, "devices", devices, "monitors, sound, MIDI and the compute device, by the names options take",
         "example:\n  vj devices")  # fmt: skip
     _bench(_command(commands, "bench", bench, "figures of speed, as ratios in one run",
@@ -165,7 +165,7 @@ def _hear(add: argparse.ArgumentParser) -> None:
 def _judge(add: argparse.ArgumentParser) -> None:
     add.add_argument("weights", metavar="WEIGHTS", help="a weights file, or 'last'")
     add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or prepared footage")
-    add.add_argument("--frames", type=_whole(10, 10**6), default=1000, metavar="N", help="length of the rollout (1000)")
+    add.add_argument("--frames", type=_whole(10, 10**6), default=10_000, metavar="N", help="own frames to roll (10000)")
     add.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -1,16 +1,17 @@
 """The small commands: learn, footage, hear, judge and devices. Each takes what the command line said, and prints."""
 
+import json
 import statistics
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+import rich
 
 from vj import midi, opening, weights
+from vj.audio import hear as hearing
 from vj.audio import source as sounds
-from vj.audio.features import FeatureExtractor
-from vj.audio.files import SoundFile
 from vj.errors import FilmError, WeightsError
 from vj.model import device
 from vj.model.generator import Generator
@@ -19,6 +20,7 @@ from vj.render import window
 from vj.settings import Settings
 from vj.signals import Controls
 from vj.train import footage as footages
+from vj.train import judge as judging
 from vj.train import learn as learning
 
 PREVIEW = (4, 2)  # columns and rows of the preview's frames
@@ -81,13 +83,27 @@ def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
 
 def hear(path: Path) -> None:
     """What the ear hears, as it says it: `beat report [position]` and `O time KD|SD|HH report`, s."""
-    settings = Settings()
-    ear = FeatureExtractor(settings.rate, settings.hop)
-    with SoundFile(path, settings.rate) as sound:
-        for block in sound.blocks(settings.hop):
-            ear.feed(block)
-            for event in ear.events():
-                print(event)
+    for line in hearing.hear(path):
+        print(line)
+
+
+def judge(name: str, footage: Path | None, frames: int, as_json: bool) -> None:
+    """Measures weights on the held-back part of footage, and writes a contact sheet of what they imagine."""
+    path = opening.weights_file(name)
+    card, tensors = weights.read(path)
+    prepared = footages.load(opening.ready_footage(footage, card.height, card.width))
+    sheet = Path(f"{path.stem}-judged.png")
+    with opening.bar(path.name) as tell:
+        report = judging.judge(card, tensors, prepared, frames, tell)
+    try:
+        report.write_sheet(sheet)
+    except OSError as error:
+        raise FilmError(f"The contact sheet {sheet} cannot be written here: go to a folder of yours.") from error
+    if as_json:
+        print(json.dumps({**report.as_dict(), "sheet": str(sheet)}, indent=1))
+    else:
+        rich.print(report.table())
+        print(f"contact sheet: {sheet}")
 
 
 def devices() -> None:

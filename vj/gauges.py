@@ -7,9 +7,10 @@ from vj.signals import AudioFeatures, Knobs, LearningReport
 
 
 class Pace:
-    """Intervals between presented pictures since the last reading."""
+    """Intervals between presented pictures, and model frames, since the last reading."""
 
     def __init__(self):
+        self._frames = (0, None)  # model frames at the last reading, and when that was
         self._last: float | None = None
         self._begun = 0.0
         self._count, self._slowest = 0, 0.0
@@ -30,6 +31,11 @@ class Pace:
         fps, slowest = self._count / (self._last - self._begun), self._slowest * 1e3
         self._begun, self._count, self._slowest = self._last, 0, 0.0
         return fps, slowest
+
+    def read_frames(self, frames: int, now: float) -> float:
+        """Model frames a second since the last reading, from their count at now (s)."""
+        (before, since), self._frames = self._frames, (frames, now)
+        return 0.0 if since is None or now <= since else (frames - before) / (now - since)
 
 
 @dataclass(frozen=True, slots=True)

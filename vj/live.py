@@ -9,22 +9,23 @@ import gc
 import logging
 import statistics
 import time
+from dataclasses import dataclass
 
 from vj import gauges, keeping, opening
 from vj.audio.features import FeatureExtractor
 from vj.audio.listener import Listener
-from vj.midi import KnobTable, open_midi
+from vj.midi import KnobTable, Midi, NoMidi, open_midi
 from vj.model.speed import frame_seconds
 from vj.player import Player, choose
 from vj.render.screen import Screen
 from vj.render.window import HeadlessWindow, Window
 from vj.settings import Settings, data_folder, last_weights, log_file, packed, table
 from vj.show import Maker
-from vj.signals import Controls, Knobs
+from vj.signals import Controls, Knobs, Picture
 from vj.trace import Trace
 from vj.train.worker import Worker
 from vj.video import FilmRecorder
-from vj.weights import Inbox
+from vj.weights import Inbox, WeightsSlot
 
 log = logging.getLogger("vj")
 
@@ -36,6 +37,7 @@ def play(settings: Settings) -> None:
     """The show, until it is quit. Raises VJError for what is wrong before the first picture; afterwards it goes on."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(keeping.logged(log_file()))
+        stack.enter_context(keeping.terminated())
         whole = table(settings.table)
         midi = stack.enter_context(open_midi(settings.midi, KnobTable.parse(whole["midi"])))
         start = opening.begin(settings)
@@ -51,82 +53,93 @@ def play(settings: Settings) -> None:
             stack.enter_context(recorder)
             source = Tee(source, recorder)
         trace = stack.enter_context(Trace(settings.trace, generator.size)) if settings.trace else None
-        listener = stack.enter_context(Listener(source, FeatureExtractor(settings.rate, settings.hop)))
-        slot = stack.enter_context(keeping.slot(data_folder("learning"), last_weights())) if settings.learn else None
-        worker = None
-        if slot is not None:
-            worker = Worker(start.path, start.footage, slot.folder, settings.seconds_per_update)
+        slot = worker = inbox = None
+        if settings.learn and start.footage is not None:
+            slot = stack.enter_context(keeping.slot(data_folder("learning"), last_weights()))
+            worker = Worker(start.path, start.footage, slot.folder, settings.seconds_per_update, settings.seed)
             stack.enter_context(worker)
-        inbox = stack.enter_context(Inbox(slot.folder)) if slot is not None else None
+            inbox = stack.enter_context(Inbox(slot.folder))
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
         fade = round(settings.fade_seconds * model_rate)
-        player = stack.enter_context(
-            Player(maker, model_rate, lambda: listener.features, inbox, fade, trace)
-        )
-        show = LiveShow(settings, window, screen, midi, listener, player, worker, slot, recorder, trace)
-        show.names = (f"{generator.device}", source.name)
-        show.rates = (display_rate, model_rate)
+        ear = FeatureExtractor(settings.rate, settings.hop)
+        listener = stack.enter_context(Listener(source, ear))
+        player = stack.enter_context(Player(maker, model_rate, lambda: listener.features, inbox, fade, trace))
+        names, rates = (generator.device, source.name), (display_rate, model_rate)
+        parts = (settings, window, screen, midi, ear, listener, player, names, rates)
+        show = LiveShow(*parts, worker, slot, recorder, trace)
         stack.enter_context(keeping.quiet_memory())
-        stack.enter_context(keeping.terminated())
         with contextlib.suppress(KeyboardInterrupt):
             show.run()
 
 
 class Tee:
-    """A sound source that also hands its blocks to a recorder."""
+    """A sound source that also hands its blocks to a recorder, from the recording's first picture on."""
 
     def __init__(self, source, recorder: FilmRecorder):
-        self._source, self._recorder = source, recorder
+        self._source, self.recorder = source, recorder
 
     def blocks(self, n: int):
         for block in self._source.blocks(n):
-            self._recorder.write_sound(block)
+            if not self.recorder.wants(0.0):
+                self.recorder.write_sound(block)
             yield block
 
     def __getattr__(self, name: str):
         return getattr(self._source, name)
 
 
+@dataclass
 class LiveShow:
     """The loop on the main thread, and what it tells of itself."""
 
-    names = ("", "")  # of the compute device, of the sound source
-    rates = (0.0, 0.0)  # wanted: display, model
+    settings: Settings
+    window: Window | HeadlessWindow
+    screen: Screen
+    midi: Midi | NoMidi
+    ear: FeatureExtractor
+    listener: Listener
+    player: Player
+    names: tuple[str, str]  # of the compute device, of the sound source
+    rates: tuple[float, float]  # wanted: display, model
+    worker: Worker | None = None
+    slot: WeightsSlot | None = None
+    recorder: FilmRecorder | None = None
+    trace: Trace | None = None
 
-    def __init__(self, settings, window, screen, midi, listener, player, worker, slot, recorder, trace):
-        self._settings, self._window, self._screen, self._midi = settings, window, screen, midi
-        self._listener, self._player, self._worker, self._slot = listener, player, worker, slot
-        self._recorder, self._trace = recorder, trace
+    def __post_init__(self):
         self._pace, self._log_pace = gauges.Pace(), gauges.Pace()
-        self._frames = (0, 0.0)  # model frames at the last reading, and when that was
         self._latency = 0.0  # s, of the last picture
         self._kept = 0  # version of the weights kept as the last ones
         self._said: set[str] = set()  # messages logged
 
     def run(self) -> None:
-        settings, window = self._settings, self._window
-        if self._trace is not None:
-            self._trace.put(rates=self.rates)
+        settings, window = self.settings, self.window
+        if self.trace is not None:
+            self.trace.put(rates=self.rates)
         knobs, lines = Knobs(look=settings.look), ()
         began = last = time.perf_counter()
         next_hud, next_log = began + HUD_SECONDS, began + settings.log_seconds
-        self._frames = (self._player.pulse.frames, began)
+        for pace in (self._pace, self._log_pace):
+            pace.read_frames(self.player.pulse.frames, began)
         while window.is_open and (settings.seconds is None or last - began < settings.seconds):
-            knobs = window.turn(self._midi.turn(knobs))
-            self._player.knobs = knobs
+            taps = knobs.taps
+            knobs = window.turn(self.midi.turn(knobs))
+            if knobs.taps != taps:
+                self.ear.tap()
+            self.player.knobs = knobs
             now = time.perf_counter()
-            picture = self._player.strip.at(now, self._listener.features)
-            self._screen.draw(picture, window.size, knobs, lines, dt=now - last)
-            if self._recorder is not None and self._recorder.wants(now - began):
-                self._recorder.write(self._screen.read(), now - began)
+            picture = self.player.strip.at(now, self.listener.features)
+            self.screen.draw(picture, window.size, knobs, lines, dt=now - last)
+            if self.recorder is not None and self.recorder.wants(now - began):
+                self.recorder.write(self.screen.read(), now - began)
             window.present()
             last = now
             shown = window.shown or time.perf_counter()
             self._pace.tick(shown)
             self._log_pace.tick(shown)
-            self._latency = self._listener.features.time - picture.time
-            if self._trace is not None:
-                self._trace.put(shown=shown - began, draw_ms=(shown - now) * 1e3)
+            self._latency = self.listener.features.time - picture.time
+            if self.trace is not None:
+                self.trace.put(shown=shown - began, draw_ms=(shown - now) * 1e3)
             if now >= next_hud:
                 next_hud = now + HUD_SECONDS
                 lines = gauges.hud(self._state(now, began, self._pace))
@@ -139,48 +152,46 @@ class LiveShow:
         """One line in the log, and the chores that may wait for it."""
         log.info(gauges.line(self._state(now, began, self._log_pace)))
         gc.collect(1)
-        version = self._player.pulse.version
-        if self._slot is not None and version > self._kept and keeping.keep(self._slot.path(version), last_weights()):
+        version = self.player.pulse.version
+        if self.slot is not None and version > self._kept and keeping.keep(self.slot.path(version), last_weights()):
             self._kept = version
 
     def _state(self, now: float, began: float, pace: gauges.Pace) -> gauges.State:
         fps, slowest = pace.read()
-        pulse, (frames, since) = self._player.pulse, self._frames
-        model_fps = (pulse.frames - frames) / max(now - since, 1e-9)
-        self._frames = (pulse.frames, now)
-        worker = self._worker
+        pulse, worker = self.player.pulse, self.worker
         return gauges.State(
             seconds=now - began,
             display_fps=fps,
             slowest_ms=slowest,
             display_rate=self.rates[0],
-            model_fps=model_fps,
+            model_fps=pace.read_frames(pulse.frames, now),
             model_rate=self.rates[1],
             device=self.names[0],
             pulse=pulse,
             age=now - pulse.since,
             learning=worker.report() if worker is not None else None,
             learner_alive=worker is not None and worker.alive,
-            features=self._listener.features,
+            features=self.listener.features,
             sound=self.names[1],
             latency_ms=self._latency * 1e3,
-            overflows=self._listener.overflows,
-            knobs=self._player.knobs,
-            midi=self._midi.port,
+            overflows=self.listener.overflows,
+            knobs=self.player.knobs,
+            midi=self.midi.port,
             messages=self._messages(),
         )
 
     def _messages(self) -> tuple[str, ...]:
         """What is wrong now; each is logged once."""
-        found = [self._player.pulse.fault, self._screen.message]
-        found += ["" if self._player.alive else "the generator's thread has ended"]
-        found += ["" if self._listener.alive else "nothing is heard any more"]
-        if self._worker is not None and not self._worker.alive:
+        found = [self.player.pulse.fault, self.screen.message]
+        found += ["" if self.player.alive else "the generator's thread has ended"]
+        found += ["" if self.listener.alive else "nothing is heard any more"]
+        if self.worker is not None and not self.worker.alive:
             found += ["the trainer has ended; the show goes on with what was learnt"]
-        if self._recorder is not None:
-            found += [self._recorder.message]
-        if self._trace is not None:
-            found += [self._trace.message]
+        if self.recorder is not None:
+            dropped = self.recorder.dropped
+            found += [self.recorder.message, "the film lacks pictures: they came too fast" if dropped else ""]
+        if self.trace is not None:
+            found += [self.trace.message]
         messages = tuple(message for message in found if message)
         for message in messages:
             if message not in self._said:
@@ -219,9 +230,14 @@ class Steady:
         self._window.__exit__(*error)
 
 
+def _quietly(times: list[float]) -> float:
+    """What it takes when nothing else happens to run: the fifth part of the times is quicker."""
+    return statistics.quantiles(times, n=5)[0]
+
+
 def _model_rate(settings: Settings, generator) -> float:
     """Model frames a second, by a measurement of a few frames; the generator starts anew afterwards."""
-    taken = statistics.median(frame_seconds(generator))
+    taken = _quietly(frame_seconds(generator))
     generator.reset(settings.seed)
     rates = settings.slow_rates if generator.device == "cpu" else settings.fast_rates
     rate = choose(rates, taken, settings.model_share)
@@ -231,16 +247,16 @@ def _model_rate(settings: Settings, generator) -> float:
 
 def _display_rate(settings: Settings, window, screen: Screen, generator) -> float:
     """Pictures a second that the drawing leaves room for, at most the monitor's own."""
-    made = generator.step(Controls())
+    frame = generator.step(Controls())
     generator.reset(settings.seed)
-    picture = opening.picture_of(made)
+    picture = Picture(frame.pixels, frame.pixels, frame.flow, 0.5, 0.0)
     times = []
     for _ in range(8):
         began = time.perf_counter()
         screen.draw(picture, window.size, Knobs(look=settings.look), dt=1 / 60)
         window.context.finish()
         times.append(time.perf_counter() - began)
-    drawing = statistics.median(times[2:])
+    drawing = _quietly(times[2:])
     own = window.rate
     rate = choose((own, *(r for r in settings.display_rates if r < own)), drawing, settings.display_share)
     log.info("display: %.1f ms a picture at %dx%d, so %g a second", drawing * 1e3, *window.size, rate)

@@ -1,12 +1,9 @@
-"""How fast a generator is on this machine, and how much of the machine's own peak that is. For `vj bench` and starts."""
+"""How long a model frame takes on this machine: shows choose their rate by it."""
 
-import statistics
 import time
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from vj.model import device
 from vj.model.generator import Generator
 from vj.signals import Controls
 
@@ -24,23 +21,3 @@ def frame_seconds(generator: Generator, frames: int = 15, warm: int = 3) -> list
         generator.step(Controls())
         taken.append(time.perf_counter() - began)
     return taken[warm:]
-
-
-def figures(generator: Generator, frames: int = 200) -> dict[str, float]:
-    """ms a frame (p50, p99), GFLOP a frame, and the share of the measured matrix-product peak (Williams et al. 2009)."""
-    taken = frame_seconds(generator, frames, warm=10)
-    with FlopCounterMode(display=False) as counter:
-        generator.step(Controls())
-    gflop = counter.get_total_flops() / 1e9
-    best = device.measure(generator.device)
-    p50 = statistics.median(taken)
-    rate = gflop / p50
-    return {
-        "ms a frame, p50": p50 * 1e3,
-        "ms a frame, p99": sorted(taken)[int(len(taken) * 0.99)] * 1e3,
-        "GFLOP a frame": gflop,
-        "GFLOP/s reached": rate,
-        **{f"GFLOP/s peak, {name}": value for name, value in best.items()},
-        **{f"share of the peak, {name}": rate / value for name, value in best.items()},
-        "million weights": sum(p.numel() for p in generator.net.parameters()) / 1e6,
-    }
