@@ -4,14 +4,16 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import glfw
 import numpy as np
 import pytest
 
 from vj.errors import ScreenError
+from vj.render.screen import Screen
 from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press
-from vj.signals import Knobs
+from vj.signals import Knobs, Picture
 
 
 def wait_for(what, seconds: float = 8.0) -> bool:
@@ -143,6 +145,23 @@ def test_the_pixels_reach_the_display(xvfb):
         orange = np.abs(shown.astype(int) - (255, 128, 0)).max(-1) <= 1
         assert orange.sum() == 320 * 180
     assert not window.is_open
+
+
+@pytest.mark.real
+def test_what_the_screen_draws_is_what_the_display_shows(xvfb):
+    if not shutil.which("xwd"):
+        pytest.skip("xwd is not installed")
+    with Window("vj-screen", size=(320, 180)) as window:
+        screen = Screen(window.context, Path(__file__).parents[1] / "shaders")
+        frame = np.random.default_rng(0).integers(0, 256, (96, 160, 3), dtype=np.uint8)
+        knobs = Knobs(look=4, hud=True)
+        for _ in range(3):
+            knobs = window.turn(knobs)
+            screen.draw(Picture(frame, frame, None, 0.5, 0.0), window.size, knobs, ("a line",), dt=0.5)
+            drawn = screen.read()
+            window.present()
+        shown, (left, top) = screenshot(), glfw.get_window_pos(window._window)
+        assert drawn.std() > 10 and np.abs(shown[top : top + 180, left : left + 320].astype(int) - drawn).max() <= 1
 
 
 @pytest.mark.real
