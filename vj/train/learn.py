@@ -87,7 +87,7 @@ class Learner:
         torch.manual_seed(seed)
         self.footage, self.recipe, self.source, self.device = footage, recipe, source, device
         self.data = dataset(footage, seed)
-        self.trainer = Trainer(net, self.data, config or TrainConfig(), total, device)
+        self.trainer = Trainer(net, self.data, config or TrainConfig(), total, device, seed)
         self.trainer.steps = step
         self._windows = self._held_back()
 

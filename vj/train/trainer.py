@@ -59,7 +59,7 @@ class Judge(torch.nn.Module):
 class Trainer:
     """Owns the network in training, its average and its optimisers."""
 
-    def __init__(self, net: Net, dataset: Dataset, config: TrainConfig = TrainConfig(), total: int = 0, device="cpu"):
+    def __init__(self, net: Net, dataset: Dataset, config: TrainConfig = TrainConfig(), total: int = 0, device="cpu", seed=0):
         """net is trained in place; `total` steps are planned (the rate falls towards the end), 0: it stays."""
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
@@ -69,7 +69,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 4e-4, betas=(0.5, 0.99))
         self.steps, self.losses = 0, {}
-        self.generator = torch.Generator().manual_seed(0)
+        self.generator = torch.Generator().manual_seed(seed)
 
     def run(self, steps: int) -> dict[str, float]:
         """`steps` training steps; the running mean of each part of the loss."""
@@ -80,6 +80,9 @@ class Trainer:
     def _random(self, *shape: int) -> torch.Tensor:
         return torch.rand(*shape, generator=self.generator).to(self.device)
 
+    def _grain(self, like: torch.Tensor) -> torch.Tensor:
+        return torch.randn(like.shape, generator=self.generator).to(self.device)
+
     def _step(self) -> None:
         config, net = self.config, self.net
         for group in self.optimiser.param_groups:
@@ -89,7 +92,7 @@ class Trainer:
         depth = 0
         if self.steps > 100:
             deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
-            depth = int(self._random(1).item() * (deepest + 1))
+            depth = round(deepest * self._random(1).item() ** 2)  # mostly shallow, now and then deep
         batch = self.dataset.batch(config.batch, depth + 1)
         batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
@@ -134,7 +137,7 @@ class Trainer:
         tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
         colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)[:, :, None, None]
 
-        rough = [noise.view(-1, 1, 1, 1) * torch.randn_like(past[0]) for _ in range(2)]  # same grain on both newest
+        rough = [noise.view(-1, 1, 1, 1) * self._grain(past[0]) for _ in range(2)]  # same grain on both newest
         shown = tuple(worlds.quantise(f * colour + rough[min(back, 1)]) for back, f in enumerate(state.shown))
         return replace(state, lattice=worlds.quantise(state.lattice * colour + rough[0]), shown=shown), noise
 
@@ -199,7 +202,7 @@ class Trainer:
             past = codes[1:].transpose(0, 1).flatten(1, 2)
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
-            grainy = frames[:, now] + 0.02 * torch.randn_like(frames[:, now])
+            grainy = frames[:, now] + 0.02 * self._grain(frames[:, now])
             seen = prior_sees(grainy, controls[:, now + 1], told, BANDS)
         guess = net.prior(seen, past, codes[0])
         return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())

@@ -1,0 +1,25 @@
+"""A small network on small rendered footage, for the tests of model and train."""
+
+import numpy as np
+
+from vj.model.net import ModelConfig
+from vj.train.footage import Footage, FootageCard
+
+SMALL = ModelConfig(height=32, width=64, classes=4, widths=(8, 8, 8), strip=16, painter=8, prior=16, look=24, seeds=3)
+MOTIONS = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]
+
+
+def footage(count: int = 120, height: int = 32, width: int = 64) -> Footage:
+    """Two layers of random blocks, the upper at 1 px a frame, the lower at 3."""
+    rng = np.random.default_rng(0)
+    frames = np.zeros((count, height, width, 3), np.uint8)
+    for rows, speed in ((slice(0, height // 2), 1), (slice(height // 2, height), 3)):
+        wall = np.repeat(rng.integers(40, 220, (1, (count * speed + width) // 8 + 2, 3)), 8, 1)
+        for t in range(count):
+            frames[t, rows] = wall[:, t * speed : t * speed + width]
+    controls = np.zeros((count, 6), np.float32)
+    controls[:, 0] = 1
+    controls[:, 3] = rng.random(count)
+    usual = {"brightness_mean": 0.5, "brightness_spread": 0.05, "warmth_mean": 0.0, "warmth_spread": 0.05}
+    card = FootageCard(height, width, 24.0, count, [{"name": "blocks", "start": 0, "stop": count}], [], usual, MOTIONS)
+    return Footage(card, frames, controls)

@@ -1,0 +1,85 @@
+"""The generator: repeatable by seed, still when told to stand, taking over weights in the tensors that exist."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small import SMALL, footage
+
+from vj.errors import WeightsError
+from vj.model.generator import Generator
+from vj.signals import Controls
+from vj.train.learn import Learner, start
+
+GO = Controls(speed=1.0, near=0.5)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    torch.set_num_threads(1)
+    learner = Learner(footage(), start(footage(), config=SMALL))
+    learner.run(3)
+    return learner.publishable()
+
+
+def run(generator, count=12, controls=GO):
+    return np.stack([generator.step(controls).pixels for _ in range(count)])
+
+
+def test_same_seed_same_frames(weights):
+    a, b = Generator(*weights, seed=4), Generator(*weights, seed=4)
+    assert np.array_equal(run(a), run(b))
+    a.reset(4)
+    assert np.array_equal(run(a), run(Generator(*weights, seed=4)))
+
+
+def test_other_seed_other_frames(weights):
+    assert not np.array_equal(run(Generator(*weights, seed=1)), run(Generator(*weights, seed=2)))
+
+
+def test_a_reset_shows_one_of_the_first_pictures(weights):
+    generator = Generator(*weights)
+    firsts = weights[1]["first_frames"].permute(0, 2, 3, 1).numpy()
+    assert any(np.array_equal(generator.reset(seed), first) for seed in (1, 2, 3) for first in firsts)
+
+
+def test_stands_still_when_told(weights):
+    """Only the light may still settle: nothing moves, nothing enters, flow is zero."""
+    generator = Generator(*weights)
+    run(generator)
+    lattice = generator.world.classes
+    frame = generator.step(Controls(speed=0.0))
+    assert np.abs(frame.flow).max() == 0
+    assert lattice is not None and not generator.world.moved.any()
+
+
+def test_flow_says_where_pixels_came_from(weights):
+    frame = Generator(*weights).step(GO)
+    assert frame.flow.shape == (32, 64, 2) and frame.flow[..., 0].max() <= 0  # the world goes left
+    assert frame.pixels.dtype == np.uint8 and frame.pixels.shape == (32, 64, 3)
+
+
+def test_adopting_keeps_every_address_and_ends_at_the_new_weights(weights):
+    card, tensors = weights
+    generator = Generator(card, tensors, half=False)
+    addresses = {name: p.data_ptr() for name, p in generator.net.state_dict().items()}
+    newer = {k: v + 0.01 if v.is_floating_point() else v for k, v in tensors.items()}
+    generator.adopt(replace(card, version=7), newer, fade_frames=4)
+    run(generator, 4)
+    assert generator.version == 7
+    assert addresses == {name: p.data_ptr() for name, p in generator.net.state_dict().items()}
+    assert all(torch.allclose(generator.net.state_dict()[k], newer[k], atol=1e-6) for k in newer)
+
+
+def test_weights_of_another_network_are_refused_and_the_old_ones_stay(weights):
+    card, tensors = weights
+    generator = Generator(card, tensors)
+    with pytest.raises(WeightsError, match="transport-1"):
+        generator.adopt(replace(card, architecture="other"), tensors)
+    with pytest.raises(WeightsError):
+        generator.adopt(card, {k: v for k, v in tensors.items() if "stem" not in k})
+    with pytest.raises(WeightsError, match="size"):
+        other = footage(height=40)
+        generator.adopt(*Learner(other, start(other, config=SMALL)).publishable())
+    run(generator, 2)

@@ -1,0 +1,140 @@
+"""Learning learns, resumes where it was, and never lets worse weights pass. The worker is a real process."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from small import SMALL, footage
+
+from vj.errors import FootageError, WeightsError
+from vj.train.dataset import Dataset, Usual
+from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start
+from vj.train.trainer import TrainConfig
+from vj.train.worker import Worker
+from vj.weights import WeightsSlot, read, write
+
+QUICK = TrainConfig(batch=2, adversary_from=5)
+
+
+def learner(**words):
+    torch.set_num_threads(1)
+    return Learner(footage(), start(footage(), config=SMALL), words.pop("config", QUICK), **words)
+
+
+def test_learning_learns_what_moves():
+    student = learner()
+    before = student.check()
+    student.run(120)
+    after = student.check()
+    assert after.finite and after.skill > before.skill + 1
+    assert student.trainer.losses["judge"] > 0
+
+
+def test_the_same_seed_learns_the_same():
+    a, b = learner(seed=3), learner(seed=3)
+    a.run(8)
+    b.run(8)
+    pairs = zip(a.publishable()[1].values(), b.publishable()[1].values(), strict=True)
+    assert all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_progress_is_saved_whole_and_goes_on(tmp_path):
+    student = learner()
+    student.run(8)
+    save_progress(tmp_path / "p.safetensors", student)
+    other = learner()
+    load_progress(tmp_path / "p.safetensors", other)
+    assert other.steps == 8
+    same = zip(student.trainer.net.state_dict().values(), other.trainer.net.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in same)
+    assert len(other.trainer.optimiser.state_dict()["state"]) == len(student.trainer.optimiser.state_dict()["state"])
+    (tmp_path / "p.safetensors").write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match="resume"):
+        load_progress(tmp_path / "p.safetensors", other)
+
+
+def test_learn_writes_weights_that_can_be_read(tmp_path):
+    out, told = tmp_path / "w.safetensors", []
+    start_weights = learner().publishable()
+    learn(footage(), out, steps=6, clock=time.monotonic, weights=start_weights, config=QUICK, recipe="a test", chunk=2,
+          progress=lambda share, student, check: told.append(share))  # fmt: skip
+    card, _ = read(out)
+    assert card.step == 6 and card.recipe == "a test" and told[-1] == 1.0
+    learn(footage(), out, steps=4, clock=time.monotonic, weights=start_weights, config=QUICK, resume=True)
+    assert read(out)[0].step == 10
+
+
+def test_sizes_that_differ_are_refused():
+    card_and_tensors = learner().publishable()
+    with pytest.raises(WeightsError, match="64x32"):
+        start(footage(height=40), card_and_tensors)
+
+
+def test_the_gate_lets_nothing_worse_pass():
+    gate = Gate(slack=0.5)
+    assert gate.passes(Check(3.0, 1.0, True))
+    assert not gate.passes(Check(2.0, 1.0, True))
+    assert not gate.passes(Check(9.0, 1.0, False))
+    assert gate.passes(Check(2.8, 1.0, True)) and gate.passes(Check(5.0, 1.0, True))
+    assert not gate.passes(Check(4.0, 1.0, True))
+    assert gate.rejected == 3
+
+
+def test_batches_measure_the_light_they_change():
+    clip = footage()
+    usual = Usual(0.5, 0.05, 0.0, 0.05)
+    data = Dataset(clip.frames, clip.controls, clip.clips, usual)
+    batch = data.batch(8, ahead=2, light=1.0)
+    assert batch.frames.shape == (8, 8, 3, 32, 64) and batch.controls.shape == (8, 8, 6)
+    assert torch.allclose(batch.controls[..., 4:6], usual.measure(batch.frames))
+    still, told = data.window(10, 4, 0)
+    assert torch.equal(still[0], still[3]) and not told[:, 0].any()
+    _, twice = data.window(10, 4, 2)
+    assert torch.allclose(twice[:, 0], torch.tensor(2.0))
+
+
+def test_held_back_footage_is_never_in_a_batch():
+    clip = footage(count=200)
+    data = Dataset(clip.frames, clip.controls, clip.clips, Usual(0.5, 0.05, 0, 0.05), held_back=0.2)
+    (start_, stop), (held, _) = data.training[0], data.held[0]
+    assert stop <= held and stop - start_ == 160
+    with pytest.raises(FootageError, match="3 s"):
+        Dataset(clip.frames, clip.controls, [(0, 4)], Usual(0.5, 0.05, 0, 0.05))
+
+
+def prepared(folder):
+    """The small footage as a prepared folder on disk."""
+    import json
+    from dataclasses import asdict
+
+    clip = footage()
+    folder.mkdir()
+    (folder / "frames.bin").write_bytes(np.asarray(clip.frames).tobytes())
+    np.save(folder / "controls.npy", clip.controls)
+    (folder / "card.json").write_text(json.dumps(asdict(clip.card)))
+    return folder
+
+
+def test_the_worker_publishes_and_ends_when_told(tmp_path):
+    write(tmp_path / "start.safetensors", *learner().publishable())
+    slot = tmp_path / "slot"
+    folder = prepared(tmp_path / "footage")
+    with Worker(tmp_path / "start.safetensors", folder, slot, seconds_per_update=0.1, config=QUICK) as worker:
+        for _ in range(900):
+            if worker.report().version >= 1 or not worker.alive:
+                break
+            time.sleep(0.1)
+        report = worker.report()
+        assert report.version >= 1 and report.steps > 0 and not report.message
+    assert not worker.alive
+    assert read(WeightsSlot(slot).latest())[0].version >= 1
+
+
+def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):
+    with Worker(None, tmp_path / "nothing", tmp_path / "slot") as worker:
+        for _ in range(900):
+            if not worker.alive:
+                break
+            time.sleep(0.1)
+        assert "prepared footage" in worker.report().message

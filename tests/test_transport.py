@@ -1,0 +1,64 @@
+"""Pixels move whole, phases are wound on, and nothing blurs however long it goes."""
+
+import torch
+
+from vj.model import transport
+
+
+def noise(H=12, W=40):
+    return (torch.rand(1, 3, H, W, generator=torch.Generator().manual_seed(1)) * 255).round() / 255
+
+
+def one_class(H=12, W=40):
+    return torch.zeros(1, H, W, dtype=torch.long)
+
+
+def test_sub_pixel_weights_sum_to_one():
+    for quarter in transport.QUARTERS:
+        assert abs(sum(transport._taps(quarter)) - 1) < 1e-6
+    assert transport._taps(0)[2] == 1
+
+
+def test_split_is_exact_and_the_rest_is_small():
+    total = torch.linspace(-9, 9, 181)[:, None].expand(-1, 2)
+    whole, phase = transport.split(total, vertical=False)
+    quarters = torch.tensor(transport.QUARTERS)[phase] / 4
+    assert torch.allclose(whole[:, 0] + quarters, (total[:, 0] * 4).round() / 4)
+    assert (whole[:, 1] == 0).all()
+
+
+def test_whole_moves_lose_nothing():
+    image = noise()
+    moved, entered = transport.move(image, one_class(), torch.tensor([[[3, 0]]]))
+    assert torch.equal(moved[..., :-3], image[..., 3:])
+    assert entered[..., -3:].all() and not entered[..., :-3].any()
+
+
+def test_slow_motion_is_wound_on_without_blur():
+    """A quarter pixel a frame for 40 frames is ten pixels, and every pixel is still one of the first picture's."""
+    image, phase = noise(), torch.zeros(1, 1, 2)
+    lattice = image
+    for _ in range(40):
+        total = phase + torch.tensor([[[0.25, 0.0]]])
+        whole, _ = transport.split(total, False)
+        lattice, _ = transport.move(lattice, one_class(), whole)
+        phase = total - whole
+    assert torch.equal(lattice[..., :-10], image[..., 10:])
+
+
+def test_candidates_agree_with_sample():
+    image, total = noise(), torch.tensor([[[0.0, 0.0], [2.6, 0.0], [-1.25, 0.5]]])
+    proposals, entered = transport.candidates(image, total, vertical=True)
+    for k in range(3):
+        sampled = transport.sample(image, torch.full((1, 12, 40), k), total, True)
+        assert torch.allclose(proposals[:, k].clamp(0, 1)[..., 3:-6], sampled[..., 3:-6], atol=1e-5)
+    assert entered.shape == (1, 3, 1, 40)
+    assert entered[0, 1, 0].sum() == 3 and entered[0, 0, 0].sum() == 0
+
+
+def test_each_pixel_goes_with_its_own_class():
+    image, classes = noise(), one_class()
+    classes[:, 6:] = 1
+    moved, _ = transport.move(image, classes, torch.tensor([[[0, 0], [5, 0]]]))
+    assert torch.equal(moved[:, :, :6], image[:, :, :6])
+    assert torch.equal(moved[:, :, 6:, :-5], image[:, :, 6:, 5:])
