@@ -1,9 +1,17 @@
-"""Stand-ins of a few lines: a generator that draws what it is told, and ears that say what they are told."""
+"""Stand-ins of a few lines: a generator that draws what it is told, and small files of every kind."""
+
+import json
+import wave
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
+from vj.model.net import ModelConfig
 from vj.signals import AudioFeatures, Controls, ModelFrame
-from vj.weights import Card
+from vj.train.footage import Footage
+from vj.train.learn import Learner, start
+from vj.weights import Card, write
 
 FAKE_CARD = Card("fake", 24, 40, 15.0, ("speed", "far", "middle", "near", "brightness", "warmth"))
 
@@ -38,3 +46,31 @@ class FakeGenerator:
 
 def heard(time: float = 0.0, **values) -> AudioFeatures:
     return AudioFeatures(time=time, **values)
+
+
+def save_footage(folder: Path, footage: Footage) -> Path:
+    """A prepared folder, as `vj footage` leaves it."""
+    folder.mkdir(parents=True)
+    (folder / "frames.bin").write_bytes(np.ascontiguousarray(footage.frames).tobytes())
+    np.save(folder / "controls.npy", footage.controls)
+    (folder / "card.json").write_text(json.dumps(asdict(footage.card)))
+    return folder
+
+
+def save_weights(path: Path, footage: Footage, config: ModelConfig) -> Path:
+    """Weights of a network that has learnt nothing."""
+    write(path, *Learner(footage, start(footage, config=config)).publishable())
+    return path
+
+
+def save_drums(path: Path, seconds: float, rate: int = 48000) -> Path:
+    """A kick every half second: a falling sine of 60 Hz, as 16-bit stereo."""
+    t = np.arange(int(seconds * rate)) / rate
+    kick = 0.8 * np.sin(2 * np.pi * 60 * t) * np.exp(-12 * (t % 0.5))
+    samples = (np.stack([kick, kick], 1) * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.tobytes())
+    return path

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from vj import weights
-from vj.audio.demo import demo_music
+from vj.audio import demo_music
 from vj.audio.source import FilePlayer, LineIn
 from vj.controls import Mapping, SoundTable
 from vj.errors import FootageError, WeightsError
@@ -41,7 +41,7 @@ def begin(settings: Settings) -> Start:
     """Weights and footage. Raises VJError."""
     path = None if settings.from_scratch else weights_file(settings.weights)
     card, tensors = weights.read(path) if path else (None, {})
-    height, width = (card.height, card.width) if card else (settings.height, settings.width)
+    height, width = (card.height, card.width) if card else (None, None)
     prepared = None
     if settings.learn or settings.from_scratch:
         try:
@@ -70,16 +70,16 @@ def weights_file(name: str | None) -> Path:
     return Path(name)
 
 
-def ready_footage(path: Path | None, height: int, width: int) -> Path:
+def ready_footage(path: Path | None, height: int | None = None, width: int | None = None) -> Path:
     """A prepared folder of this size: given as such, or made from a video or a folder and kept; None: the demo's.
 
-    Raises FootageError.
+    Without a size a prepared folder is taken as it is. Raises FootageError.
     """
     if path is None:
         return _kept("demo", demo_footage(), height, width)
     if (path / "card.json").is_file():
         card = footages.load(path).card
-        if (card.height, card.width) != (height, width):
+        if height is not None and (card.height, card.width) != (height, width):
             raise FootageError(
                 f"{path} was prepared at {card.width}x{card.height}, the weights want {width}x{height}: "
                 "give the videos themselves, or prepare them with --size."
@@ -100,8 +100,9 @@ def footage_of(sources: list[Path], height: int, width: int) -> Path:
     return _kept(sources[0].stem, sources, height, width)
 
 
-def _kept(name: str, sources: list[Path], height: int, width: int) -> Path:
+def _kept(name: str, sources: list[Path], height: int | None, width: int | None) -> Path:
     """What was prepared from these sources before, or is prepared now."""
+    height, width = height or Settings().height, width or Settings().width
     if not sources:
         raise FootageError("The demo footage is missing: install the program again, or give --footage.")
     folder = data_folder("footage") / f"{name}-{width}x{height}-{_mark(sources)}"
@@ -174,7 +175,10 @@ def mapping(table: dict, card: weights.Card) -> Mapping:
 
 def sound_file(settings: Settings) -> Path:
     """The sound to play; the demo music is made at its first use."""
-    return settings.sound if settings.sound is not None else demo_music(data_folder("demo"))
+    if settings.sound is not None:
+        return settings.sound
+    path = data_folder("demo") / "music.flac"
+    return path if path.is_file() else demo_music.write(path)
 
 
 def source(settings: Settings) -> LineIn | FilePlayer:
