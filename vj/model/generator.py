@@ -19,19 +19,30 @@ from vj.signals import Controls, ModelFrame
 ARCHITECTURE = "transport-1"
 
 
-def build(card, tensors) -> Net:
-    """A network from a card and its tensors; WeightsError if they do not fit this program."""
+UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
+
+
+def config_of(card) -> ModelConfig:
+    """The configuration that a card tells; WeightsError if it is not this program's."""
     if card.architecture != ARCHITECTURE:
         raise WeightsError(
             f"These weights are for the network '{card.architecture}', this program has '{ARCHITECTURE}'; "
             "use weights made by this version (`vj learn`)."
         )
     try:
-        config = ModelConfig(**{**card.config, "widths": tuple(card.config["widths"])})
+        return ModelConfig(**{**card.config, "widths": tuple(card.config["widths"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(UNFIT) from error
+
+
+def build(card, tensors) -> Net:
+    """A network from a card and its tensors; WeightsError if they do not fit this program."""
+    config = config_of(card)
+    try:
         net = Net(config)
         net.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError("The weights file does not hold this network's tensors; make it again with `vj learn`.") from error
+        raise WeightsError(UNFIT) from error
     return net.eval()
 
 
@@ -85,17 +96,21 @@ class Generator:
 
         WeightsError if they are of another shape; the old ones stay.
         """
-        new = build(card, tensors).to(self.device)
-        if new.config != self.net.config:
+        config = config_of(card)
+        if config != self.net.config:
             raise WeightsError(
-                f"The new weights are for {new.config.width}x{new.config.height}, the show runs at "
+                f"The new weights are for {config.width}x{config.height}, the show runs at "
                 f"{self.net.config.width}x{self.net.config.height}; start it again to change the size."
             )
+        mine = self.exact.state_dict()
+        if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
+            raise WeightsError(UNFIT)
         start = [parameter.detach().clone() for parameter in self.exact.parameters()]
-        goal = [parameter.detach() for parameter in new.parameters()]
+        goal = [tensors[name].to(self.device) for name, _ in self.exact.named_parameters()]
         self._fade = (start, goal, 0, max(1, fade_frames))
-        for mine, theirs in zip(self.net.buffers(), new.buffers(), strict=True):
-            mine.copy_(theirs)
+        for name, buffer in self.net.named_buffers():
+            if name in tensors:  # what can be worked out anew is not kept
+                buffer.copy_(tensors[name])
         self.card = card
 
     @torch.no_grad()
