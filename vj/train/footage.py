@@ -299,26 +299,15 @@ def _take(source, name, store, size, tell) -> tuple[list[_Take], float, list[str
 
     stride = _stride(fitted())
     if stride > 1:
-        words.append(f"{name}: moves so slowly that only every {stride}th frame is taken.".replace("2th", "2nd").replace("3th", "3rd"))
-    eye, takes, repeated, recent = measure.Eye(), [], 0, []
-    steps, start, at = [], begin, begin
-    for number, (frame, dropped) in enumerate(_without_repeats(f for i, f in enumerate(fitted()) if i % stride == 0)):
-        repeated += dropped
-        step = eye.look(frame)
-        if step is not None and _is_cut(step, recent):
-            takes.append(_Take(name, start, at, steps))
-            steps, start, step, recent = [], at, None, []
-        if step is not None:
-            recent = [*recent[-11:], step.unexplained]
-        steps.append(step)
-        store.write(frame.tobytes())
-        at += 1
-        if number % 24 == 0 and count:
-            tell(min(number * stride / count, 1.0))
-    takes.append(_Take(name, start, at, steps))
+        words.append(f"{name}: moves so slowly that only each {stride}. frame follows the last, {stride} times over.")
+    takes, repeated, at = [], 0, begin
+    for phase in range(stride):
+        chosen = (f for i, f in enumerate(fitted()) if i % stride == phase)
+        new, dropped, at = _cut(chosen, name, store, at, lambda n, phase=phase: tell(min(n * stride / max(count, 1), 1.0)))
+        takes, repeated = takes + new, repeated + dropped
     if repeated:
         words.append(f"{name}: repeated frames are dropped in {repeated} places.")
-    return _sift(takes, name, store, begin, size, words), fps, words
+    return _sift(takes, name, store, begin, size, stride, words), fps, words
 
 
 def _stride(frames) -> int:
@@ -334,13 +323,36 @@ def _stride(frames) -> int:
     return 1 if usual >= SLOW else int(np.clip(round(1.2 / usual), 2, 8))
 
 
-def _is_cut(step, recent) -> bool:
+def _cut(frames, name, store, at, tell) -> tuple[list[_Take], int, int]:
+    """Writes frames into the store from frame `at` on. Returns the takes between cuts, places of repeats, the next at."""
+    eye, takes, repeated, recent = measure.Eye(), [], 0, []
+    steps, start = [], at
+    for number, (frame, dropped) in enumerate(_without_repeats(frames)):
+        repeated += dropped
+        step = eye.look(frame)
+        if step is not None and _is_cut(step, recent):
+            takes.append(_Take(name, start, at, steps))
+            steps, start, step, recent = [], at, None, []
+        if step is not None:
+            recent = [*recent[-11:], step]
+        steps.append(step)
+        store.write(frame.tobytes())
+        at += 1
+        if number % 24 == 0:
+            tell(number)
+    if steps:
+        takes.append(_Take(name, start, at, steps))
+    return takes, repeated, at
+
+
+def _is_cut(step: measure.Step, recent: list[measure.Step]) -> bool:
     """Nothing of the last frame explains this one, quite unlike the frames before."""
-    usual = float(np.median(recent)) if len(recent) >= 3 else 0.02
-    return step.change > 0.06 and step.unexplained > max(0.05, 2.5 * usual)
+    unexplained = float(np.median([s.unexplained for s in recent])) if len(recent) >= 3 else 0.02
+    change = float(np.median([s.change for s in recent])) if len(recent) >= 3 else 0.02
+    return step.change > max(0.06, 2 * change) and step.unexplained > max(0.05, 2.5 * unexplained)
 
 
-def _sift(takes, name, store, begin, size, words) -> list[_Take]:
+def _sift(takes, name, store, begin, size, stride, words) -> list[_Take]:
     """Keeps what is long enough and moves, close together in the store, and mirrors it if it goes left to right."""
     nbytes = size[0] * size[1] * 3
     short = [t for t in takes if t.stop - t.start < LEAST_FRAMES]
@@ -357,7 +369,7 @@ def _sift(takes, name, store, begin, size, words) -> list[_Take]:
         if still:
             raise FootageError(f"In {name} nothing moves: there is no motion to learn.")
         raise FootageError(f"{name} has no {LEAST_FRAMES} frames in a row without a cut: it is left out.")
-    if len(keep) > 1:
+    if len(keep) > stride:
         words.append(f"{name}: cut into {len(keep)} clips at scene changes.")
     steps = [s for t in keep for s in t.steps if s]
     mirror = np.average([s.drift for s in steps], weights=[s.motion + 1e-6 for s in steps]) < -0.25
@@ -395,7 +407,7 @@ def _swap(new: Path, out: Path) -> None:
 
 def _sheet(card: FootageCard, frames: np.ndarray, controls: np.ndarray) -> np.ndarray:
     """A contact sheet, uint8 RGB: 24 frames from all over, and below how the six controls ran."""
-    h, w = card.height, card.width
+    w = card.width
     picks = np.linspace(0, card.count - 1, 24).astype(int)
     rows = [np.hstack([frames[i] for i in picks[k : k + 6]]) for k in range(0, 24, 6)]
     plot = np.full((6 * 56, 6 * w, 3), 24, np.uint8)
@@ -409,5 +421,4 @@ def _sheet(card: FootageCard, frames: np.ndarray, controls: np.ndarray) -> np.nd
     for clip in card.clips[1:]:
         x = int(clip["start"] / card.count * 6 * w)
         cv2.line(plot, (x, 0), (x, plot.shape[0]), (90, 90, 90), 1)
-    del h
     return np.vstack([*rows, plot])

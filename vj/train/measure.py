@@ -16,6 +16,7 @@ STILL = 0.08  # px: less flow than this is none
 EDGE = 8 / 160  # share of the width in which entering is measured
 SAMPLES = 96  # flow vectors kept of each frame, for the motions
 MOTIONS = 16
+RARE = 0.006  # share of the vectors below which a motion is taken for a mistake
 LUMA = np.float32((0.299, 0.587, 0.114))
 LEAST_SPREAD = 4 / 255  # of brightness and warmth: what is steadier than this counts as steady
 
@@ -56,9 +57,11 @@ class Eye:
         length = np.hypot(d[..., 0], d[..., 1])
         length[length < STILL] = 0
         total = float(length.sum())
-        # Samples come from where the flow explains the picture, away from the edges where things have just come in.
+        # Samples come from where there is something to follow and the flow explains it (an empty sky has no motion to
+        # see), and not from the edges, where things have just come in.
+        flat = np.abs(cv2.Scharr(gray, cv2.CV_32F, 1, 0)) < 32  # 2 levels a px
         y, x = self._rng.integers(0, h, 4 * SAMPLES), self._rng.integers(w // 10, w - w // 10, 4 * SAMPLES)
-        order = np.argsort(cv2.absdiff(gray, moved)[y, x] > 10, kind="stable")[:SAMPLES]
+        order = np.argsort((cv2.absdiff(gray, moved)[y, x] > 10) * 2 + flat[y, x], kind="stable")[:SAMPLES]
         y, x = y[order], x[order]
         return Step(
             motion=float(np.percentile(length, 80)),
@@ -121,6 +124,8 @@ def motions(samples: np.ndarray, speeds: np.ndarray) -> np.ndarray:
     samples (N, SAMPLES, 2), speeds (N,). k-means (Lloyd, 1982) with the seeding of Arthur and Vassilvitskii, 2007.
     """
     rows = speeds > 0.3
+    if not rows.any():
+        return np.zeros((MOTIONS, 2), np.float32)
     vectors = (samples[rows] / speeds[rows, None, None]).reshape(-1, 2).astype(np.float32)
     if len(vectors) > 60000:
         vectors = vectors[np.random.default_rng(0).permutation(len(vectors))[:60000]]
@@ -130,7 +135,12 @@ def motions(samples: np.ndarray, speeds: np.ndarray) -> np.ndarray:
         vectors[:, 1] = 0
     cv2.setRNGSeed(1)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-3)
-    _, _, centres = cv2.kmeans(vectors, MOTIONS - 1, None, stop, 3, cv2.KMEANS_PP_CENTERS)
+    for _ in range(3):  # again without what hardly ever occurs: those are mistakes too
+        _, label, centres = cv2.kmeans(vectors, MOTIONS - 1, None, stop, 3, cv2.KMEANS_PP_CENTERS)
+        share = np.bincount(label[:, 0], minlength=MOTIONS - 1) / len(vectors)
+        if (share >= RARE).all() or (share >= RARE).sum() < 4:
+            break
+        vectors = vectors[share[label[:, 0]] >= RARE]
     centres = np.vstack([np.zeros((1, 2), np.float32), centres])
     return centres[np.argsort(np.hypot(*centres.T), kind="stable")]
 

@@ -30,7 +30,7 @@ class Props:
         if name in self.sprites:
             prop = self._sprite(name, height, night)
         else:
-            prop = getattr(self, "_" + name)(int(round(height * FINE)), night)
+            prop = getattr(self, "_" + name)(round(height * FINE), night)
             prop = cv2.resize(prop, None, fx=1 / FINE, fy=1 / FINE, interpolation=cv2.INTER_AREA)
         alpha = prop[..., 3:]
         prop[..., :3] = prop[..., :3] * (1 - haze) + alpha * np.float32(air) * haze
@@ -64,7 +64,7 @@ class Props:
 
     def _line(self, sheet, a, b, width, colour):
         mask = np.zeros(sheet.shape[:2], np.uint8)
-        cv2.line(mask, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 1, max(int(round(width)), 1))
+        cv2.line(mask, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 1, max(round(width), 1))
         self._paint(sheet, mask, colour, 0.0)
 
     def _paint(self, sheet, mask, colour, grain):
@@ -258,7 +258,8 @@ class Props:
         chim = self.rng.uniform(0.5, 0.85) * w
         self._fill(s, [(chim, 0), (chim + 0.07 * h, 0), (chim + 0.07 * h, 0.3 * h), (chim, 0.3 * h)], roof * 0.8)
         self._fill(s, [(gable, 0.5 * h), (0.98 * w, 0.5 * h), (0.98 * w, h), (gable, h)], wall * 0.78)
-        self._fill(s, [(0.02 * w, 0.5 * h), (gable / 2 + 0.02 * w, 0.1 * h), (gable, 0.5 * h), (gable, h), (0.02 * w, h)], wall)
+        front = [(0.02 * w, 0.5 * h), (gable / 2 + 0.02 * w, 0.1 * h), (gable, 0.5 * h), (gable, h), (0.02 * w, h)]
+        self._fill(s, front, wall)
         self._fill(s, [(gable / 2, 0.07 * h), (0.92 * w, 0.07 * h), (w, 0.54 * h), (gable * 1.02, 0.54 * h)], roof)
         self._line(s, (gable / 2, 0.08 * h), (0, 0.53 * h), 0.035 * h, roof * 0.7)
         self._windows(s, 0.06 * w, gable, 0.5 * h, 0.92 * h, 1 if w < 1.3 * h else 2, 1, night)
@@ -276,7 +277,8 @@ class Props:
         self._fill(s, [(0.38 * w, 0.56 * h), (0.62 * w, 0.56 * h), (0.62 * w, h), (0.38 * w, h)],
                    (1.0, 0.75, 0.35) if night and self.rng.random() < 0.6 else wood * 0.4)
         for a, b in (((0.38, 0.56), (0.62, 0.56)), ((0.38, 0.56), (0.38, 1)), ((0.62, 0.56), (0.62, 1))):
-            self._line(s, (a[0] * w, a[1] * h), (b[0] * w, b[1] * h), 0.03 * h, np.float32((0.92, 0.9, 0.85)) * (0.6 if night else 1))
+            frame = np.float32((0.92, 0.9, 0.85)) * (0.6 if night else 1)
+            self._line(s, (a[0] * w, a[1] * h), (b[0] * w, b[1] * h), 0.03 * h, frame)
         return s
 
     def _bales(self, h, night):
@@ -312,7 +314,8 @@ class Props:
     # --- near: beside the track ----------------------------------------------------------------------------------------
     def _box(self, h, night):
         w = h * self.rng.uniform(0.8, 1.2)
-        s, paint = self._sheet(h, w), self._pick((0.75, 0.77, 0.78), (0.45, 0.52, 0.45), (0.93, 0.9, 0.82), (0.3, 0.34, 0.4))
+        s = self._sheet(h, w)
+        paint = self._pick((0.75, 0.77, 0.78), (0.45, 0.52, 0.45), (0.93, 0.9, 0.82), (0.3, 0.34, 0.4))
         paint = paint * (0.5 if night else 1)
         self._fill(s, [(0.05 * w, 0.12 * h), (0.95 * w, 0.12 * h), (0.95 * w, h), (0.05 * w, h)], paint)
         self._fill(s, [(0.68 * w, 0.12 * h), (0.95 * w, 0.12 * h), (0.95 * w, h), (0.68 * w, h)], paint * 0.62)
@@ -325,7 +328,8 @@ class Props:
     def _fence(self, h, night):
         posts = int(self.rng.integers(3, 6))
         w, gap = 0.85 * h * posts, 0.85 * h
-        s, wood = self._sheet(h, w), self._pick((0.92, 0.9, 0.86), (0.42, 0.32, 0.24), (0.3, 0.24, 0.2)) * (0.55 if night else 1)
+        s = self._sheet(h, w)
+        wood = self._pick((0.92, 0.9, 0.86), (0.42, 0.32, 0.24), (0.3, 0.24, 0.2)) * (0.55 if night else 1)
         for y in (0.3, 0.62):
             self._fill(s, [(0, y * h), (w, y * h), (w, (y + 0.12) * h), (0, (y + 0.12) * h)], wood * 0.85)
         for k in range(posts):

@@ -20,7 +20,9 @@ from vj.video import FilmWriter
 
 ROWS, COLUMNS = 96.0, 160.0  # the picture in u
 RIDGE_RATE = 1.38  # u per frame: the near rise that hides the feet of the far things
-GROUND = ((37.5, RIDGE_RATE - 0.06), (40, RIDGE_RATE), (48, 1.75), (56, 2.2), (66, 2.95), (78, 4.1), (88, 5.3), (96, 6.3))  # row in u, rate
+GROUND = (  # row in u, rate
+    (37.5, RIDGE_RATE - 0.06), (40, RIDGE_RATE), (48, 1.75), (56, 2.2), (66, 2.95), (78, 4.1), (88, 5.3), (96, 6.3),
+)  # fmt: skip
 FIELDS = (37.0, 46.5, 51.5, 58.0, 67.5, 80.0, 101.0)  # rows in u where one field ends and the next begins
 COUNTRY = 620.0  # d until the country changes
 STEP = 0.25  # d between two entries of the tables of fields
@@ -40,28 +42,34 @@ class Place:
 
 
 SUMMER = (
-    Place(("church", "poplars", "mill", "silo", "balloon"), ("house", "barn", "bales", "cows", "horse-chestnut-tree", "pear-tree"),
+    Place(("church", "poplars", "mill", "silo", "balloon"),
+          ("house", "barn", "bales", "cows", "horse-chestnut-tree", "pear-tree"),
           ("bush-low", "flowers", "fence", "box", "thick-leafes", "herbs"),
-          ((0.56, 0.68, 0.27), (0.86, 0.74, 0.36), (0.47, 0.61, 0.24), (0.93, 0.84, 0.3), (0.66, 0.73, 0.36)), (0.2, 0.32, 0.13)),
+          ((0.56, 0.68, 0.27), (0.86, 0.74, 0.36), (0.47, 0.61, 0.24), (0.93, 0.84, 0.3), (0.66, 0.73, 0.36)),
+          (0.2, 0.32, 0.13)),
     Place(("turbine", "pylon", "silo", "tower", "poplars"), ("barn", "bales", "wide-tree", "house", "cows"),
           ("olive-bush", "fence", "signal", "stones", "flowers", "grass2"),
-          ((0.9, 0.77, 0.42), (0.82, 0.68, 0.36), (0.7, 0.68, 0.32), (0.62, 0.5, 0.33), (0.88, 0.82, 0.5)), (0.26, 0.34, 0.14)),
+          ((0.9, 0.77, 0.42), (0.82, 0.68, 0.36), (0.7, 0.68, 0.32), (0.62, 0.5, 0.33), (0.88, 0.82, 0.5)),
+          (0.26, 0.34, 0.14)),
     Place(("church", "chimney", "tower", "pylon", "spruce"), ("house", "house", "fir", "birch", "purple-leaf-plum", "barn"),
           ("bush", "box", "stones", "lamp", "signal", "red-tree"),
-          ((0.42, 0.58, 0.25), (0.53, 0.66, 0.32), (0.36, 0.52, 0.26), (0.6, 0.7, 0.38), (0.7, 0.66, 0.56)), (0.16, 0.29, 0.14)),
-)
+          ((0.42, 0.58, 0.25), (0.53, 0.66, 0.32), (0.36, 0.52, 0.26), (0.6, 0.7, 0.38), (0.7, 0.66, 0.56)),
+          (0.16, 0.29, 0.14)),
+)  # fmt: skip
 WINTER = (
-    Place(("church", "poplars", "mill", "snowy-spruce", "crooked-tree3"), ("house", "barn", "house", "bales", "spruce", "crooked-tree2"),
+    Place(("church", "poplars", "mill", "snowy-spruce", "crooked-tree3"),
+          ("house", "barn", "house", "bales", "spruce", "crooked-tree2"),
           ("bush-dry", "fence", "lamp", "stones", "bush-low"),
           ((0.72, 0.74, 0.88), (0.66, 0.68, 0.84), (0.78, 0.77, 0.88), (0.6, 0.6, 0.76)), (0.25, 0.22, 0.33)),
     Place(("chimney", "turbine", "pylon", "tower", "silo"), ("house", "house", "olive-bush", "barn", "fir"),
           ("signal", "box", "lamp", "bush", "fence", "stones"),
           ((0.62, 0.6, 0.76), (0.7, 0.68, 0.82), (0.52, 0.48, 0.62), (0.74, 0.72, 0.84)), (0.22, 0.19, 0.29)),
-)
+)  # fmt: skip
 HEIGHT = {  # u, lowest and highest
     "far": (21, 33), "balloon": (15, 21), "spruce": (18, 26), "snowy-spruce": (18, 27), "crooked-tree3": (15, 20),
     "middle": (13, 18), "cows": (7.5, 9.5), "bales": (7.5, 10), "barn": (11, 14), "house": (12, 17),
-    "near": (15, 22), "stones": (9, 13), "fence": (12, 17), "flowers": (12, 17), "box": (16, 23), "signal": (22, 26), "lamp": (22, 26),
+    "near": (15, 22), "stones": (9, 13), "fence": (12, 17), "flowers": (12, 17), "box": (16, 23), "signal": (22, 26),
+    "lamp": (22, 26),
 }  # fmt: skip
 
 
@@ -122,12 +130,11 @@ class Journey:
         sky = np.repeat(column[:, None].astype(np.float32), w, 1)
         depth = 1 / (1.12 - y)  # clouds are a ceiling: flatter and smaller toward the horizon
         field = _noise(self.rng, 640, int(w * 1.0) + 700, (160, 80, 40, 20, 10), stretch=3.2)
-        xx = (np.arange(w)[None] - w * 0.0) * np.ones((h, 1)) * (0.75 + 0.12 * depth[:, None])
+        xx = np.arange(w)[None] * (0.75 + 0.12 * depth[:, None])
         yy = (60 + 62 * depth[:, None]) * np.ones((1, w))
-        take = lambda dy: cv2.remap(field, (xx % (field.shape[1] - 1)).astype(np.float32), (yy + dy).astype(np.float32),
-                                    cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)  # noqa: E731
-        body = _smooth(take(0), 0.05, 1.25)
-        under = _smooth(take(0) - take(-14), -0.5, 0.5)
+        xx, yy = (xx % (field.shape[1] - 1)).astype(np.float32), yy.astype(np.float32)
+        here, above = (cv2.remap(field, xx, yy + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT) for dy in (0, -14))
+        body, under = _smooth(here, 0.05, 1.25), _smooth(here - above, -0.5, 0.5)
         alpha = (body * amount * np.clip(1.25 - y, 0, 1)[:, None] ** 0.7)[..., None]
         sky = sky * (1 - alpha) + (shade + (cloud - shade) * under[..., None]) * alpha
         self.sky = np.zeros((self.h, w, 3), np.float32)
@@ -139,7 +146,8 @@ class Journey:
         self.hills = []
         air = np.float32((228, 164, 152) if self.night else (196, 214, 228))
         wood = np.float32((58, 52, 92) if self.night else (74, 112, 78))
-        for k, (rate, base, swing, near) in enumerate(((0.3, 35.5, 4.5, 0.22), (0.48, 38.5, 3.6, 0.42), (0.75, 41.5, 2.4, 0.62))):
+        ridges = ((0.3, 35.5, 4.5, 0.22), (0.48, 38.5, 3.6, 0.42), (0.75, 41.5, 2.4, 0.62))
+        for k, (rate, base, swing, near) in enumerate(ridges):
             w = int(rate * self.length * self.px) + self.w + 4
             top, h = int((base - 2.2 * swing) * self.px), int(52 * self.px) - int((base - 2.2 * swing) * self.px)
             line = _noise(self.rng, 1, w, np.array((320, 160, 80, 40)) * (1.3 - 0.2 * k))[0]
@@ -173,7 +181,8 @@ class Journey:
                 colour = choice
                 marks.append(at)
                 values.append(choice * self.rng.uniform(0.94, 1.06))
-                stripes.append((self.rng.choice((0.0, 0.03, 0.06)), self.rng.uniform(0.8, 1.6), self.rng.choice((0.0, 0.006, 0.01))))
+                pitch = self.rng.choice((0.0, 0.03, 0.06)), self.rng.uniform(0.8, 1.6)
+                stripes.append((*pitch, self.rng.choice((0.0, 0.006, 0.01))))
                 at += int(self.rng.uniform(50, 150) / STEP)
             index = np.searchsorted(marks, np.arange(count), "right") - 1
             soft = 1.6 / STEP if k > 0 else 4 / STEP
@@ -225,18 +234,19 @@ class Journey:
             height = self.rng.uniform(*HEIGHT.get(name, HEIGHT[band])) * self.px
             if band == "near":  # it stays below the middle band
                 height = min(height * 1.22, (float(np.interp(rate, self.rate, self.rows)) - 65.5) * self.px)
-            prop = props.make(name, height, night=self.night, haze={"far": 0.16, "middle": 0.07, "near": 0.0}[band], air=air)
+            haze = {"far": 0.16, "middle": 0.07, "near": 0.0}[band]
+            prop = props.make(name, height, night=self.night, haze=haze, air=air)
             if band == "near" and not self.night and name in props.sprites:
                 prop[..., :3] *= 0.72  # in the shade of the bank: stands out against the grass
             widest = int((lasts[1] * rate - 8) * self.px) + 8 if band != "far" else prop.shape[1]
             prop = prop[:, :widest] if prop.shape[1] > 1.3 * widest else prop
             if band == "far":
                 foot = 44 if name != "balloon" else self.rng.uniform(24, 34)
-                top = int(round(foot * self.px)) - prop.shape[0]
+                top = round(foot * self.px) - prop.shape[0]
             else:
                 foot = float(np.interp(rate, self.rate, self.rows))
                 prop, below = shadow(prop, (0.9 if band == "middle" else 1.6) * self.px, 0.4)
-                top = int(round(foot * self.px)) - prop.shape[0] + below
+                top = round(foot * self.px) - prop.shape[0] + below
             prop = cv2.copyMakeBorder(prop, 0, 0, 1, 2, cv2.BORDER_CONSTANT) * np.float32((255, 255, 255, 1))
             things.append(Thing(d, rate, top, prop))
             stay = prop.shape[1] / self.px / rate
@@ -277,17 +287,16 @@ class Journey:
         map_y = (low + np.where(low < len(edges) - 2, over, 0)).astype(np.float32)
         columns = x + self.slant[low] * (up - edges[low]) * (0.35 / rate)
         at = (columns / STEP - span.start).astype(np.float32)
-        colour = cv2.remap(np.ascontiguousarray(self.colours[:, span]), at, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        ruts = cv2.remap(np.ascontiguousarray(self.furrows[:, span]), at, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        colour = _look_up(np.ascontiguousarray(self.colours[:, span]), at, map_y)
+        ruts = _look_up(np.ascontiguousarray(self.furrows[:, span]), at, map_y)
         # Furrows along the line become flat stripes, closer toward the horizon; rows across fan out.
         depth = (22 / self.rate)[:, None]
         fine = np.clip(rate / 5, 0, 1) ** 1.3
         tone = 1 + ruts[..., 0] * np.sin(depth * (7.5 * ruts[..., 1])) * np.clip(rate / 2.2, 0.25, 1)
         tone += ruts[..., 2] * np.sin(columns * 2.4) * np.clip(rate / 3.2, 0, 1)
         v = (np.log(self.rate) * 90)[:, None] * np.ones((1, w), np.float32)
-        tone += 0.028 * cv2.remap(self.blots, (x * 9) % 512, v.astype(np.float32) % 512, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        tone += 0.027 * fine * cv2.remap(self.grain, (x * 6.5) % 512, (v * 1.6).astype(np.float32) % 512, cv2.INTER_LINEAR,
-                                         borderMode=cv2.BORDER_WRAP)
+        tone += 0.028 * _look_up(self.blots, (x * 9) % 512, v % 512, cv2.BORDER_WRAP)
+        tone += 0.027 * fine * _look_up(self.grain, (x * 6.5) % 512, (v * 1.6) % 512, cv2.BORDER_WRAP)
         tone *= np.interp(self.rows, (40, 50, 70, 96), (1.02, 1.0, 0.98, 0.86))[:, None].astype(np.float32)
         air = np.float32((236, 178, 166) if self.night else (206, 218, 216))
         haze = np.interp(self.rows, (40, 48, 62), (0.36, 0.2, 0.0))[:, None, None].astype(np.float32)
@@ -305,25 +314,25 @@ class Journey:
     def _hedge(self, ground, row, growth, x, span):
         """A hedge along the line at this row (u). It has no ends, it grows out of the grass and back into it."""
         rate = float(np.interp(row, self.rows, self.rate))
-        at = x[int(round(row * self.px)) - self.row0]  # where this row is crossed by each column
+        at = x[round(row * self.px) - self.row0]  # where this row is crossed by each column
         here = np.arange(span.start, span.stop)[: len(growth[span])] * STEP
         high = np.interp(at, here, growth[span]) * self.px
-        foot = (row - np.interp(at, here, self.tilt[span][: len(here)]) * np.interp(rate, (1.4, 3.5), (0.35, 1.6))) * self.px
-        foot = foot - self.row0
+        tilt = np.interp(at, here, self.tilt[span][: len(here)]) * np.interp(rate, (1.4, 3.5), (0.35, 1.6))
+        foot = (row - tilt) * self.px - self.row0
         rows = np.arange(max(int(foot.min() - high.max()) - 1, 0), min(int(foot.max()) + 2, len(ground)))
         above = foot[None] + 0.5 - rows[:, None]
         cover = np.clip(high[None] - above + 0.5, 0, 1) * np.clip(above + 0.5, 0, 1)
         cover = (cover * np.clip(high[None] / self.px * 2, 0, 1))[..., None]
-        leaf = cv2.remap(self.grain, np.broadcast_to((at * 7) % 512, (len(rows), self.w)).astype(np.float32),
-                         np.broadcast_to(rows[:, None] * 2.0, (len(rows), self.w)).astype(np.float32), cv2.INTER_LINEAR,
-                         borderMode=cv2.BORDER_WRAP)
+        wide = np.ones(cover.shape[:2], np.float32)
+        leaf = _look_up(self.grain, (at * 7) % 512 * wide, rows[:, None] * 2.0 * wide, cv2.BORDER_WRAP)
         past = np.maximum(at - 200, 0) / COUNTRY
         colours = np.float32([place.hedge for place in self.places])
         whole, part = past.astype(int) % len(colours), _smooth(past % 1, 0.85, 1)[:, None]
         leaves = colours[whole] * (1 - part) + colours[(whole + 1) % len(colours)] * part
         light = 0.8 + 0.55 * np.clip(above / np.maximum(high[None], 1), 0, 1) + 0.045 * leaf
         haze = np.interp(rate, (1.4, 2.6), (0.4, 0.05))
-        colour = leaves * 255 * light[..., None] * (1 - haze) + np.float32((230, 172, 165) if self.night else (200, 214, 214)) * haze
+        air = np.float32((230, 172, 165) if self.night else (200, 214, 214))
+        colour = leaves * 255 * light[..., None] * (1 - haze) + air * haze
         ground[rows] = ground[rows] * (1 - cover) + colour * cover
 
 
@@ -342,7 +351,7 @@ def drive(frames: int, seed: int, size=(480, 288)):
     base = np.where(road, np.float32((92, 92, 98)), base)
     for i in range(frames):
         depth = (60 / far + 6.0 * i) % 512
-        tone = cv2.remap(noise, depth.astype(np.float32), (angle % 512).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        tone = _look_up(noise, depth, angle % 512, cv2.BORDER_WRAP)
         dash = (np.abs(dx) < 0.03 * dy) & (((0.9 / np.maximum(dy, 0.01) + 0.1 * i) % 1.6) < 0.8) & (dy > 0.02)
         picture = base * (1 + 0.3 * (fade * tone)[..., None])
         picture[dash] = (235, 232, 220)
@@ -354,14 +363,18 @@ def club(frames: int, seed: int, size=(480, 288)):
     rng = np.random.default_rng(seed)
     w, h = size
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
-    discs = [(rng.uniform(0, 2 * np.pi, 2), rng.integers(1, 4, 2), rng.uniform(0.06, 0.16), rng.uniform(0.2, 1, 3)) for _ in range(9)]
+    discs = [
+        (rng.uniform(0, 2 * np.pi, 2), rng.integers(1, 4, 2), rng.uniform(0.06, 0.16), rng.uniform(0.2, 1, 3))
+        for _ in range(9)
+    ]
     for i in range(frames):
         t = 2 * np.pi * i / max(frames, 240)
         picture = np.zeros((h, w, 3), np.float32) + np.float32((10, 8, 20))
         for phase, pace, radius, colour in discs:
             x, y = w * (0.5 + 0.45 * np.sin(2 * pace[0] * t + phase[0])), h * (0.5 + 0.4 * np.cos(2 * pace[1] * t + phase[1]))
             far = np.hypot(xx - x, yy - y) / (radius * w)
-            picture += (np.clip(1.15 - far, 0, 0.15) / 0.15 * (0.6 + 0.4 * np.cos(9 * far)))[..., None] * np.float32(colour) * 190
+            shine = np.clip(1.15 - far, 0, 0.15) / 0.15 * (0.6 + 0.4 * np.cos(9 * far))
+            picture += shine[..., None] * np.float32(colour) * 190
         yield np.clip(picture, 0, 255).astype(np.uint8)
 
 
@@ -406,6 +419,10 @@ def _noise(rng, h, w, sizes, stretch=1.0, tile=False):
             my = np.broadcast_to(yy[:, None], mx.shape).astype(np.float32)
             out[:, start : start + 16000] += size**0.85 * cv2.remap(piece, mx, my, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     return out / max(float(out.std()), 1e-6)
+
+
+def _look_up(table, x, y, border=cv2.BORDER_REPLICATE):
+    return cv2.remap(table, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=border)
 
 
 def _smooth(x, a, b):
