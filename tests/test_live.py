@@ -1,14 +1,24 @@
 """The generator's thread hands over whole strips, survives a failing network, and takes fresh weights."""
 
 import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import fakes
 import numpy as np
 import pytest
+import small
+import torch
 from fakes import FAKE_CARD, FakeGenerator, heard
 from test_controls import TABLE
 
+from vj import cli, keeping
 from vj.controls import Mapping
 from vj.errors import WeightsError
 from vj.gauges import Pace, State, hud, line
@@ -16,6 +26,8 @@ from vj.player import Player, Pulse, Strip, choose
 from vj.show import Made, Maker
 from vj.signals import Controls, Knobs, LearningReport, ModelFrame
 from vj.trace import Trace
+from vj.video import read_frames
+from vj.weights import WeightsSlot, read
 
 
 def made(number: int) -> Made:
@@ -184,3 +196,164 @@ def test_the_display_tells_all_that_the_issue_names():
     assert "\n" not in line(state) and "1:15" in line(state)
     assert "has ended" in "\n".join(hud(replace(state, learner_alive=False)))
     assert "trainer  off" in "\n".join(hud(replace(state, learning=None)))
+
+
+# ----------------------------------------------------------------------------------------- what surrounds the loop
+def test_what_a_show_learnt_is_kept_and_its_folder_goes(tmp_path):
+    last = tmp_path / "last.safetensors"
+    for value in (1.0, 2.0):
+        with keeping.slot(tmp_path / "learning", last) as slot:
+            slot.publish(FAKE_CARD, {"a": torch.tensor([value])})
+            slot.publish(FAKE_CARD, {"a": torch.tensor([value + 0.5])})
+        assert read(last)[1]["a"] == value + 0.5
+    with keeping.slot(tmp_path / "learning", last):
+        pass  # a show that learnt nothing leaves the last ones
+    assert read(last)[1]["a"] == 2.5
+    assert list((tmp_path / "learning").iterdir()) == []
+
+
+def test_what_a_killed_show_left_is_swept_after_a_day(tmp_path):
+    for name, age in (("show-old", 2 * 86400), ("show-running", 0), ("mine", 2 * 86400)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    with keeping.slot(tmp_path, tmp_path / "last.safetensors"):
+        assert {p.name for p in tmp_path.iterdir()} >= {"show-running", "mine"}
+        assert not (tmp_path / "show-old").exists()
+
+
+def test_weights_that_cannot_be_kept_are_one_line(tmp_path, caplog):
+    slot = WeightsSlot(tmp_path / "slot")
+    slot.publish(FAKE_CARD, {"a": torch.tensor([1.0])})
+    with caplog.at_level(logging.WARNING):
+        assert not keeping.keep(slot.path(1), tmp_path / "none" / "last.safetensors")
+    assert len(caplog.records) == 1
+
+
+def test_the_log_has_tracebacks_in_the_file_and_sentences_on_the_terminal(tmp_path, capsys):
+    log = logging.getLogger("vj")
+    with keeping.logged(tmp_path / "vj.log"):
+        log.info("all is well")
+        try:
+            raise RuntimeError("bad")
+        except RuntimeError:
+            log.exception("the network has failed: %s", "bad")
+    log.warning("after the show")
+    said = capsys.readouterr().err
+    assert said == "vj: the network has failed: bad\n"
+    text = (tmp_path / "vj.log").read_text()
+    assert "all is well" in text and "Traceback" in text and "after the show" not in text
+
+
+def test_a_stop_from_outside_ends_the_show_cleanly():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), keeping.terminated():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+# --------------------------------------------------------------------------------------------- the whole, for real
+@pytest.fixture(scope="module")
+def things(tmp_path_factory):
+    """A folder with sound, weights and prepared footage, all small."""
+    folder = tmp_path_factory.mktemp("things")
+    fakes.save_drums(folder / "drums.wav", 3.0)
+    fakes.save_footage(folder / "blocks", small.footage())
+    fakes.save_weights(folder / "small.safetensors", small.footage(), small.SMALL)
+    return folder
+
+
+@pytest.fixture
+def screen():
+    """A virtual screen; gives its environment."""
+    if not all(map(shutil.which, ("Xvfb", "xdotool", "import"))):
+        pytest.skip("needs Xvfb, xdotool and ImageMagick")
+    read_end, write_end = os.pipe()
+    words = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "640x480x24", "+extension", "GLX", "-noreset"]
+    server = subprocess.Popen(words, pass_fds=(write_end,), stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    with os.fdopen(read_end) as said:
+        yield {**os.environ, "DISPLAY": f":{said.readline().strip()}"}
+    server.terminate()
+    server.wait()
+
+
+@pytest.mark.real
+def test_the_whole_show_in_a_window(things, screen, tmp_path):
+    """Started as a user does; seen, steered and quit by keys; learns, swaps, records, and leaves nothing behind."""
+    words = [
+        "play", things / "drums.wav", "--weights", things / "small.safetensors", "--footage", things / "blocks",
+        "--window", "320x180", "--seconds-per-update", "1", "--trace", tmp_path / "t.npz", "--record", tmp_path / "r.mp4",
+    ]  # fmt: skip
+    show = subprocess.Popen([sys.executable, "-m", "vj.cli", *map(str, words)], env=screen, stderr=subprocess.PIPE, text=True)
+    find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^vj$"]
+    try:
+        subprocess.run(find, env=screen, check=True, timeout=60, capture_output=True)
+        last = Path(os.environ["VJ_DATA"]) / "weights" / "last.safetensors"
+        until = time.monotonic() + 60
+        seen = set()
+        while len(seen) < 3 and time.monotonic() < until:  # the picture moves
+            time.sleep(0.5)
+            shot = subprocess.run(["import", "-window", "root", "rgb:-"], env=screen, capture_output=True, check=True).stdout
+            pixels = np.frombuffer(shot, np.uint8).reshape(480, 640, 3)
+            if pixels.std() > 5:
+                seen.add(shot)
+        assert len(seen) == 3
+        time.sleep(3)
+        subprocess.run([*find, "windowfocus", "--sync", "key", "r", "key", "Up"], env=screen, timeout=30, capture_output=True)
+        time.sleep(1)
+        keys = ["key", "--delay", "50", "Escape", "Escape"]
+        subprocess.run([*find, "windowfocus", "--sync", *keys], env=screen, timeout=30, capture_output=True)
+        said = show.communicate(timeout=60)[1]
+    finally:
+        show.kill()
+        show.wait()
+    assert show.returncode == 0, said
+    assert "Traceback" not in said
+    with np.load(tmp_path / "t.npz") as trace:
+        assert len(trace["frames"]) > 20 and len(trace["shown"]) > 20
+        assert (np.diff(trace["shown"]) > 0).all() and len(trace["draw_ms"]) == len(trace["shown"])
+        assert trace["weights"].max() >= 1 and len(trace["swap_ms"]) >= 1
+        speed = trace["controls"][:, 0]
+        assert speed[-1] > 0 and trace["features"][-1, 0] > 1.0
+    assert read(last)[0].version >= 1
+    assert sum(1 for _ in read_frames(tmp_path / "r.mp4")) > 20
+    assert sorted(os.listdir(tmp_path)) == ["r.mp4", "t.npz"]
+    assert list((Path(os.environ["VJ_DATA"]) / "learning").iterdir()) == []
+    text = (Path(os.environ["VJ_DATA"]) / "log" / "vj.log").read_text()
+    assert "display" in text and "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["{t}/none.wav"], "none.wav"),
+        (["{t}/small.safetensors"], "sound"),
+        (["--midi", "no such knobs"], "no such knobs"),
+        (["--weights", "{t}/none.safetensors"], "none.safetensors"),
+        (["--weights", "{t}/drums.wav"], "drums.wav"),
+        (["--table", "{t}/none.toml"], "none.toml"),
+        (["--footage", "{t}/none"], "none"),
+        (["--line-in", "no such card"], "no such card"),
+        (["--record", "{t}/none/r.mp4"], "no folder"),
+        (["--trace", "{t}/none/t.npz"], "t.npz"),
+    ],
+)
+def test_what_is_wrong_before_the_show_is_one_sentence(things, capsys, words, named):
+    given = [word.format(t=things) for word in words]
+    first = [] if given[0].startswith("/") else [str(things / "drums.wav")] if "--line-in" not in given else []
+    more = [] if "--weights" in given else ["--weights", str(things / "small.safetensors")]
+    more += [] if "--footage" in given or "--weights" in given else ["--no-learn"]
+    assert cli.main(["play", *first, *given, *more, "--no-window", "--seconds", "1"]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("vj: ") and named in said[-1]
+
+
+def test_without_a_display_one_sentence_says_so(things):
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    if sys.platform != "linux":
+        pytest.skip("there is always a display here")
+    words = ["play", things / "drums.wav", "--weights", things / "small.safetensors", "--no-learn"]
+    command = [sys.executable, "-m", "vj.cli", *map(str, words)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "no display" in done.stderr and "Traceback" not in done.stderr

@@ -10,6 +10,7 @@ import fakes
 import numpy as np
 import pytest
 import small
+import soundfile
 
 from vj import cli
 from vj.offline import spans
@@ -129,3 +130,16 @@ def test_each_fault_is_one_sentence_and_leaves_the_old_film(things, tmp_path, ca
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("vj: ") and named in said and "Traceback" not in said
     assert (tmp_path / "a.mp4").read_bytes() == b"old" and os.listdir(tmp_path) == ["a.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "kind", "channels", "loud"),
+    [(192_000, "PCM_U8", 1, 0.5), (8_000, "PCM_16", 1, 0.0), (44_100, "FLOAT", 6, 8.0)],
+)
+def test_any_sound_becomes_a_film(things, tmp_path, rate, kind, channels, loud):
+    """8 bit, silence, mono, 192 kHz, six channels that are far too loud."""
+    noise = np.random.default_rng(0).uniform(-loud, loud, (rate // 2, channels))
+    soundfile.write(tmp_path / "a.wav", noise, rate, kind)
+    words = ["--weights", str(things / "small.safetensors"), "--no-learn", "--size", "64x36", "--fps", "10"]
+    assert cli.main(["render", str(tmp_path / "a.wav"), "-o", str(tmp_path / "a.mp4"), *words]) == 0
+    assert sum(1 for _ in read_frames(tmp_path / "a.mp4")) == 5

@@ -20,6 +20,7 @@ log = logging.getLogger("vj")
 @contextlib.contextmanager
 def slot(home: Path, last: Path):
     """A WeightsSlot for what this show learns, in a folder of its own in `home`; the newest is kept as `last`."""
+    home.mkdir(parents=True, exist_ok=True)
     for old in home.glob("show-*"):  # of shows that were killed
         if time.time() - old.stat().st_mtime > 86400:
             shutil.rmtree(old, ignore_errors=True)
