@@ -27,7 +27,7 @@ class ModelConfig:
     classes: int = 16  # motion classes: displacements in the bank
     widths: tuple[int, int, int] = (32, 64, 96)  # channels of the trunk at 1/2, 1/4, 1/8 size
     strip: int = 32  # px at the right edge that the painter can paint
-    painter: int = 56  # channels of the painter
+    painter: int = 64  # channels of the painter
     prior: int = 96  # channels of the prior
     look: int = 24  # px at the right edge that the encoder sees
     memory: int = 4  # past frames of codes that the prior sees
@@ -41,7 +41,7 @@ class ModelConfig:
 
 HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
-CODE_DIMS, CODE_LEVELS = 3, 5
+CODE_DIMS, CODE_LEVELS = 4, 5
 CODES = CODE_LEVELS**CODE_DIMS
 
 
@@ -103,7 +103,8 @@ class Trunk(nn.Module):
         """
         x = F.pixel_unshuffle(history - 0.5, 2)
         e = self.embed(told)
-        x = torch.cat([x, self.place.to(x.dtype).expand(x.shape[0], -1, -1, -1)], 1)
+        place = self.place[..., -x.shape[3] :].to(x.dtype)  # training may look at the right part only
+        x = torch.cat([x, place.expand(x.shape[0], -1, -1, -1)], 1)
         x = x.contiguous(memory_format=torch.channels_last)
         h1 = self.top(F.silu(self.stem(x)))
         h2 = self.middle(F.silu(self.down1(h1)), e)

@@ -55,14 +55,24 @@ def quantise(image: torch.Tensor) -> torch.Tensor:
     return (image.float().clamp(0, 1) * 255).round() / 255
 
 
-def step(net: Net, world: World, controls: torch.Tensor, code: torch.Tensor, noise: torch.Tensor) -> World:
-    """The next world. controls (B, 6), code (B, D, rows) of what enters, noise (B,) told of the history."""
+def step(
+    net: Net,
+    world: World,
+    controls: torch.Tensor,
+    code: torch.Tensor,
+    noise: torch.Tensor,
+    whole_picture: torch.Tensor | None = None,
+) -> World:
+    """The next world. controls (B, 6), code (B, D, rows) of what enters, noise (B,) told of the history.
+
+    whole_picture (B, 3, H, W): where the light is read from, for worlds that are only the right part of a picture.
+    """
     vertical = bool((net.bank[:, 1] != 0).any())
     K, S = net.config.classes, net.config.strip
     told = tell(world, controls, noise)
     dtype = next(net.trunk.parameters()).dtype
     logits, colours, features, _ = net.trunk(history(world).to(dtype), told.to(dtype))
-    lattice = relight(world.lattice, net.light(world.shown[0], told))
+    lattice = relight(world.lattice, net.light(world.shown[0] if whole_picture is None else whole_picture, told))
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift
     whole, _ = transport.split(total, vertical)

@@ -14,6 +14,7 @@ from vj.errors import FootageError
 
 LUMA = (0.299, 0.587, 0.114)
 BEFORE = 6  # frames of history in a window
+PIECES = 4  # that are held back of a long clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class Batch:
 class Dataset:
     """Random windows out of prepared footage, held in memory as 8 bit.
 
-    frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share at the end of each
-    clip that training never sees. FootageError if no clip is long enough for one window.
+    frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share of each clip that
+    training never sees, in PIECES from all over it (`held`). FootageError if no clip is long enough for one window.
     """
 
     def __init__(self, frames, controls, clips, usual: Usual, held_back: float = 0.08, seed: int = 0):
@@ -54,16 +55,17 @@ class Dataset:
         self.rng = np.random.default_rng(seed)
         self.training, self.held = [], []
         for start, stop in clips:
-            held = max(int((stop - start) * held_back), 0)
-            if held >= BEFORE + 2 and stop - held - start >= 2 * BEFORE:
-                self.training.append((start, stop - held))
-                self.held.append((stop - held, stop))
-            elif stop - start >= BEFORE + 2:
-                self.training.append((start, stop))
+            taught, kept = _split(start, stop, held_back)
+            self.training += taught
+            self.held += kept
         if not self.training:
             raise FootageError(
                 f"The footage has no stretch of {BEFORE + 2} frames without a cut; bring a clip of 3 s or more."
             )
+        # What enters is rare and is what is hard: frames into which something comes are drawn more often.
+        self._targets = np.concatenate([np.arange(min(a + BEFORE, b - 2), b) for a, b in self.training])
+        chances = 0.15 + self.controls[self._targets, 1:4].max(1).clip(0, 1)
+        self._chances = chances / chances.sum()
         self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
 
     def window(self, start: int, count: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,14 +81,14 @@ class Dataset:
     def batch(self, size: int, ahead: int, light: float = 0.5) -> Batch:
         """`size` random windows; `light` is the share whose light is changed. Every item of a batch has its own stride."""
         frames, controls = [], []
-        lengths = np.array([stop - start for start, stop in self.training], float)
         for _ in range(size):
-            start, stop = self.training[self.rng.choice(len(lengths), p=lengths / lengths.sum())]
+            last = int(self.rng.choice(self._targets, p=self._chances))
+            start = next(a for a, b in self.training if a <= last < b)
             stride = int(self.rng.choice([0, 1, 2], p=[0.04, 0.8, 0.16]))
             count = BEFORE + ahead
-            while stride and (count - 1) * stride + 1 > stop - start - 1:
+            while stride > 1 and last - (count - 1) * stride <= start:
                 stride -= 1
-            first = int(self.rng.integers(start + 1, max(stop - (count - 1) * stride, start + 2)))
+            first = max(last - (count - 1) * stride, start + 1)
             window, told = self.window(first, count, stride)
             if self.rng.random() < light:
                 window = self._other_light(window)
@@ -105,3 +107,14 @@ class Dataset:
         colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)
         return (frames * colour[:, :, None, None]).clamp(0, 1)
 
+
+def _split(start: int, stop: int, share: float) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """(what is taught, what is held back) of one clip: pieces from all over it, or none if the clip is short."""
+    count = PIECES if (stop - start) * share / PIECES >= 4 * BEFORE else 1
+    length = int((stop - start) * share / count)
+    if length < BEFORE + 2 or stop - start - length < 2 * BEFORE:
+        return ([(start, stop)] if stop - start >= BEFORE + 2 else []), []
+    ends = [start + (stop - start) * (k + 1) // count for k in range(count)]
+    held = [(end - length, end) for end in ends]
+    begins = [start, *(end for _, end in held[:-1])]
+    return [(a, b) for a, (b, _) in zip(begins, held, strict=True)], held

@@ -136,13 +136,19 @@ def motions(samples: np.ndarray, speeds: np.ndarray) -> np.ndarray:
     cv2.setRNGSeed(1)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-3)
     for _ in range(3):  # again without what hardly ever occurs: those are mistakes too
-        _, label, centres = cv2.kmeans(vectors, MOTIONS - 1, None, stop, 3, cv2.KMEANS_PP_CENTERS)
+        # Among lengths to the power of 2/3, so that slow distant things are told apart as finely as fast near ones.
+        _, label, centres = cv2.kmeans(_shortened(vectors), MOTIONS - 1, None, stop, 3, cv2.KMEANS_PP_CENTERS)
         share = np.bincount(label[:, 0], minlength=MOTIONS - 1) / len(vectors)
         if (share >= RARE).all() or (share >= RARE).sum() < 4:
             break
         vectors = vectors[share[label[:, 0]] >= RARE]
-    centres = np.vstack([np.zeros((1, 2), np.float32), centres])
+    centres = np.vstack([np.zeros((1, 2), np.float32), centres * np.sqrt(np.hypot(*centres.T))[:, None]])
     return centres[np.argsort(np.hypot(*centres.T), kind="stable")]
+
+
+def _shortened(vectors: np.ndarray) -> np.ndarray:
+    """float32 (N, 2): the same directions, lengths to the power of 2/3."""
+    return (vectors / np.cbrt(np.hypot(*vectors.T)[:, None] + 1e-9)).astype(np.float32)
 
 
 def median5(values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from vj.model.device import native_bf16
 from vj.model.net import CODE_DIMS, CODES, ModelConfig, Net, code_index, prior_sees
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
-from vj.train.losses import box, class_loss, edge_loss, light_loss
+from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,14 @@ class TrainConfig:
     warmup: int = 50  # steps
     clip: float = 1.0  # gradient norm
     average: float = 0.998  # of the EMA
-    deepest: int = 8  # frames of its own output before it is graded, at most
+    deepest: int = 6  # frames of its own output before it is graded, at most
+    parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
+    part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
-    adversary: float = 0.1  # weight of the adversary on what enters; 0 without
-    adversary_from: int = 600  # step
+    adversary: float = 0.15  # weight of the adversary on what enters; 0 without
+    adversary_from: int = 1500  # step
     half: bool | None = None  # bfloat16; None: where it is native
 
 
@@ -93,11 +95,13 @@ class Trainer:
         if self.steps > 100:
             deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
             depth = round(deepest * self._random(1).item() ** 2)  # mostly shallow, now and then deep
-        batch = self.dataset.batch(config.batch, depth + 1)
+        # Most steps look at the right part only, where things enter, and at more of them; the light needs the whole.
+        part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
+        batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
         batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
-            state, noise = self._roll(batch, depth)
-            parts, adversary = self._grade(batch, depth, state, noise)
+            state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
+            parts, adversary = self._grade(batch, depth, state, noise, whole)
         loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -118,37 +122,43 @@ class Trainer:
             mine.lerp_(theirs, 1 - keep)
 
     @torch.no_grad()
-    def _roll(self, batch: Batch, depth: int) -> tuple[worlds.World, torch.Tensor]:
-        """The world after `depth` frames of its own output, its history roughened; what noise it is told of."""
+    def _roll(self, batch: Batch, depth: int, width: int) -> tuple[worlds.World, torch.Tensor, torch.Tensor]:
+        """The right `width` px of the world after `depth` frames of its own output, its history roughened.
+
+        Also the noise it is told of, and the whole picture at that moment in the same light.
+        """
         frames, controls, net = batch.frames, batch.controls, self.net
         B, now = frames.shape[0], BEFORE - 1
         past = tuple(frames[:, now - back] for back in range(4))
         still = self._random(B) < 0.05  # a first picture has no past
         past = (past[0], *(torch.where(still.view(-1, 1, 1, 1), past[0], frame) for frame in past[1:]))
-        state = worlds.begin(net, past, controls[:, now, 0] * ~still)
+        full = width == frames.shape[4]
+        state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), controls[:, now, 0] * ~still)
         zero = torch.zeros(B, device=self.device)
         for ahead in range(depth):
-            told = controls[:, now + 1 + ahead]
-            code = net.encoder(state.shown[0], frames[:, now + 1 + ahead], told[:, 0])
-            state = worlds.step(net, state, told, code, zero)
+            told, after = controls[:, now + 1 + ahead], frames[:, now + 1 + ahead]
+            code = net.encoder(state.shown[0], after, told[:, 0])
+            state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead])
         noise = self._random(B) * self.config.noise * (self._random(B) < 0.4)
         other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
         gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
         tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
+        lift = torch.where(other, 0.16 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
         colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)[:, :, None, None]
+        rough = [noise.view(-1, 1, 1, 1) * self._grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
+        shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
+        lattice = worlds.quantise(state.lattice * colour + lift + rough[0])
+        whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
+        return replace(state, lattice=lattice, shown=shown), noise, whole
 
-        rough = [noise.view(-1, 1, 1, 1) * self._grain(past[0]) for _ in range(2)]  # same grain on both newest
-        shown = tuple(worlds.quantise(f * colour + rough[min(back, 1)]) for back, f in enumerate(state.shown))
-        return replace(state, lattice=worlds.quantise(state.lattice * colour + rough[0]), shown=shown), noise
-
-    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor):
+    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor):
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
-        told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth]
+        told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         vector = worlds.tell(state, told, noise)
         logits, colours, features, _ = net.trunk(worlds.history(state), vector)
         logits, colours = logits.float(), colours.float()
-        light = net.light(state.shown[0], vector).float()
+        light = net.light(whole, vector).float()
         relit = worlds.relight(state.lattice, light)
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
@@ -159,7 +169,9 @@ class Trainer:
             moved = proposals[..., -S:].gather(1, chosen[:, :, None].expand(-1, -1, 3, -1, -1))[:, 0]
             missing = entered.expand(-1, -1, after.shape[2], -1)[..., -S:].gather(1, chosen).float()
         code = net.encoder(state.shown[0], after, told[:, 0])
-        painted = net.painter(moved, missing, features, code).float()
+        # Off colours at the edge are to be mended, not carried on: else the palette wanders off in the long run.
+        off = F.interpolate(self._grain(moved[:, :, ::16, :1]) * 0.04, size=(moved.shape[2], 1), mode="bilinear")
+        painted = net.painter((moved * (1 + off)).clamp(0, 1), missing, features, code).float()
         target = after[..., -S:]
         strip = torch.where(missing > 0, painted, moved)
 
@@ -172,19 +184,21 @@ class Trainer:
             errors = box(torch.cat([errors, touch_error], 1))
             worst = errors[:, :K].amin(1, keepdim=True)
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
-        weight = 0.15 + missing
+        detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
+                     zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
+        weight = (0.1 + missing) * (1 + 12 * box(box(detail)))
         parts = {
             "classes": class_loss(logits, errors),
             "touch": 0.5 * ((colours - after).abs() * needed).mean(),
-            "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.15 + box(missing)),
+            "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing)),
             "light": 4 * light_loss(relit, after),
         }
         adversary = None
         if config.adversary and self.steps >= config.adversary_from:
             for parameter in self.judge.parameters():
                 parameter.requires_grad_(False)
-            parts["fool"] = -config.adversary * self.judge(moved, missing, strip).float().mean() * 0.3
-            adversary = (moved, missing, strip.detach(), target)
+            parts["fool"] = -config.adversary * self.judge(moved, missing, strip).float().mean()
+            adversary = (moved, missing, strip.detach(), torch.where(missing > 0, target, moved))
         parts["prior"] = 0.2 * self._grade_prior(batch, depth)
         return parts, adversary
 
