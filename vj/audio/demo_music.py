@@ -60,7 +60,8 @@ def write(path: Path, rate: int = 44100) -> Path:
     except (OSError, soundfile.SoundFileError, TypeError, ValueError) as error:
         raise SoundError(f"The demo music cannot be written to {path} ({error}): choose another place.") from None
     finally:
-        aside.unlink(missing_ok=True)
+        if aside.is_file():
+            aside.unlink()
     return path
 
 

@@ -25,7 +25,7 @@ FILMS = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".mts
 LEAST_SECONDS, GOOD_SECONDS = 1.0, 3.0  # of all clips together: less is refused, less is mentioned
 LEAST_FRAMES = 10  # between two cuts
 REPEATS = 3  # so many equal frames in a row are a fault of the film; more are a halt
-SAME = 0.25 / 255  # mean |difference| of equal frames
+SAME = 0.25 / 255  # mean |difference| of equal frames; where frames differ much, coding leaves more in equal ones
 LEAP = 2 / 255  # the least that moving on after a repeated frame changes; less is a train that comes to rest
 BLACK = 20  # of 255
 SLOW = 0.6  # px a frame: slower footage is thinned out
@@ -168,11 +168,11 @@ def _reader(source) -> tuple[Callable[[], Iterator[np.ndarray]], float, int]:
         first = next(_pictures(source, None), None)
         if first is None:
             raise FootageError("none of its pictures can be read.")
-        wide, fps, count = first.shape[1] / first.shape[0], 24.0, len(source)
+        wide, fps, count, tall = first.shape[1] / first.shape[0], 24.0, len(source), first.shape[0]
     else:
         info = video_info(source)
-        wide, fps, count = info.width / info.height, info.fps, info.count
-    high = 360 if wide >= 1 else round(360 / wide)
+        wide, fps, count, tall = info.width / info.height, info.fps, info.count, info.height
+    high = min(360 if wide >= 1 else round(360 / wide), tall)
     size = (max(round(high * wide), 2), high)
     if isinstance(source, list):
         return lambda: _pictures(source, size), fps, count
@@ -215,10 +215,12 @@ def _borders(frames: Iterator[np.ndarray], count: int) -> tuple[slice, slice] | 
 
 def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
     """(frame, whether some were dropped before it): short runs of equal frames are passed over, long ones are a halt."""
-    last, waiting = None, []
+    last, waiting, usual = None, [], 0.0
     for frame in frames:
         change = cv2.norm(frame, last, cv2.NORM_L1) / frame.size / 255 if last is not None else 1.0
-        same = change < SAME
+        same = change < max(SAME, min(0.03 * usual, 3 * SAME))
+        if not same and last is not None:
+            usual = 0.8 * usual + 0.2 * change if usual else change
         if same and len(waiting) <= REPEATS:
             waiting.append(frame)
             if len(waiting) > REPEATS:
