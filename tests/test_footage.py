@@ -105,7 +105,8 @@ def test_repeated_frames_are_dropped_and_a_halt_is_kept(tmp_path):
     steps = [3, 3, 0, 3, 3, 3, 0, 0, 3] * 3 + [3] * 3 + [0] * 12 + [3] * 6
     card = prepare([film(tmp_path / "a.mp4", slide(steps))], tmp_path / "out")
     assert card.count == 1 + sum(1 for s in steps if s) + 12
-    assert any("repeated" in sentence for sentence in card.left_out)
+    assert any("9 repeated" in sentence for sentence in card.left_out)
+    assert card.fps == pytest.approx(24 * 40 / 49, abs=0.01)
     assert (load(tmp_path / "out").controls[:, 0] == 0).sum() >= 8
 
 

@@ -213,8 +213,8 @@ def _borders(frames: Iterator[np.ndarray], count: int) -> tuple[slice, slice] | 
     return inside(rows, lit.shape[0]), inside(columns, lit.shape[1])
 
 
-def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """(frame, whether some were dropped before it): short runs of equal frames are passed over, long ones are a halt."""
+def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
+    """(frame, how many were dropped before it): short runs of equal frames are passed over, long ones are a halt."""
     last, waiting, usual = None, [], 0.0
     for frame in frames:
         change = cv2.norm(frame, last, cv2.NORM_L1) / frame.size / 255 if last is not None else 1.0
@@ -224,12 +224,12 @@ def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray,
         if same and len(waiting) <= REPEATS:
             waiting.append(frame)
             if len(waiting) > REPEATS:
-                yield from ((f, False) for f in waiting)
+                yield from ((f, 0) for f in waiting)
             continue
-        dropped = not same and 0 < len(waiting) <= REPEATS and change > LEAP
+        dropped = len(waiting) if not same and len(waiting) <= REPEATS and change > LEAP else 0
         if not same:
             if 0 < len(waiting) <= REPEATS and not dropped:  # all but still: it goes on gently
-                yield from ((f, False) for f in waiting)
+                yield from ((f, 0) for f in waiting)
             waiting = []
         last = frame
         yield frame, dropped
@@ -308,7 +308,8 @@ def _take(source, name, store, size, tell) -> tuple[list[_Take], float, list[str
         new, dropped, at = _cut(chosen, name, store, at, lambda n, phase=phase: tell(min(n * stride / max(count, 1), 1.0)))
         takes, repeated = takes + new, repeated + dropped
     if repeated:
-        words.append(f"{name}: repeated frames are dropped in {repeated} places.")
+        words.append(f"{name}: {repeated} repeated frames are dropped.")
+        fps *= (at - begin) / (at - begin + repeated)  # what is left follows more slowly
     return _sift(takes, name, store, begin, size, stride, words), fps, words
 
 
@@ -326,7 +327,7 @@ def _stride(frames) -> int:
 
 
 def _cut(frames, name, store, at, tell) -> tuple[list[_Take], int, int]:
-    """Writes frames into the store from frame `at` on. Returns the takes between cuts, places of repeats, the next at."""
+    """Writes frames into the store from frame `at` on. Returns the takes between cuts, dropped repeats, the next at."""
     eye, takes, repeated, recent = measure.Eye(), [], 0, []
     steps, start = [], at
     for number, (frame, dropped) in enumerate(_without_repeats(frames)):

@@ -353,7 +353,7 @@ def drive(frames: int, seed: int, size=(480, 288)):
         depth = (60 / far + 6.0 * i) % 512
         tone = _look_up(noise, depth, angle % 512, cv2.BORDER_WRAP)
         dash = (np.abs(dx) < 0.03 * dy) & (((0.9 / np.maximum(dy, 0.01) + 0.1 * i) % 1.6) < 0.8) & (dy > 0.02)
-        picture = base * (1 + 0.3 * (fade * tone)[..., None])
+        picture = base * (1 + 0.16 * (fade * tone)[..., None])
         picture[dash] = (235, 232, 220)
         yield np.clip(picture, 0, 255).astype(np.uint8)
 
