@@ -89,6 +89,14 @@ class Motion:
                 out[band] = np.median(moves)
         return out
 
+    def residual(self, before: np.ndarray, after: np.ndarray) -> float:
+        """Mean |luma| difference, 0..1, that motion does not explain: flicker, boiling. The last quarter is left out."""
+        d = self.back(before, after)
+        h, w = after.shape[:2]
+        x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+        moved = cv2.remap(luma(before), x + d[..., 0], y + d[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return float(np.abs(moved - luma(after))[:, : -w // 4].mean())
+
     def extrapolate(self, before: np.ndarray, now: np.ndarray) -> np.ndarray:
         """The next frame if all goes on moving as it did: the classical rival, uint8 (H, W, 3)."""
         d = self.back(before, now)
@@ -156,9 +164,10 @@ def delay(found, told, longest: int = 8) -> float:
 
 
 def prints(strips: np.ndarray) -> np.ndarray:
-    """Fingerprints of the strip's detail, (T, D) of length 1: luma slopes at half size, light and contrast taken out."""
-    small = np.stack([cv2.resize(luma(s), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for s in strips])
-    detail = np.concatenate([np.diff(small, axis=2).reshape(len(small), -1), np.diff(small, axis=1).reshape(len(small), -1)], 1)
+    """Fingerprints of the strip's detail, (T, 712) of length 1: slopes of luma at 48 x 8, light and contrast taken out."""
+    small = np.stack([cv2.resize(luma(s), (8, 48), interpolation=cv2.INTER_AREA) for s in strips])
+    across, down = (np.diff(small, axis=axis).reshape(len(small), -1) for axis in (2, 1))
+    detail = np.concatenate([across, down], 1)
     return detail / np.maximum(np.linalg.norm(detail, axis=1, keepdims=True), 1e-6)
 
 

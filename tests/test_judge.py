@@ -1,0 +1,162 @@
+"""The judge, judged: footage of a world that obeys must pass as if generated; frozen, noisy, blurred, deaf, copied must not."""
+
+import io
+import json
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import toy
+from rich.console import Console
+
+from vj.model.generator import ARCHITECTURE
+from vj.model.net import ModelConfig
+from vj.train import judge, obeying, trials
+from vj.train.report import Figure
+from vj.train.trainer import fresh
+from vj.weights import Card
+
+FRAMES, EFFORT = 700, 0.25
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    yield
+    cv2.setNumThreads(before)
+
+
+@pytest.fixture(scope="module")
+def footage():
+    return toy.footage_of(toy.Toy())
+
+
+def verdict(player, footage):
+    """{key: figure} of all trials that need nothing but what is seen."""
+    return {f.key: f for f in judge.judge_player(player, footage, FRAMES, effort=EFFORT).figures}
+
+
+def failed(figures):
+    """Keys of what did not reach its goal."""
+    return {key for key, f in figures.items() if f.passed is False}
+
+
+def groups(figures):
+    """Which kinds of figure failed: {sharpness, motion...}."""
+    return {key.split(".")[0] for key in failed(figures)}
+
+
+def test_a_world_that_obeys_passes_with_ratios_about_one(footage):
+    figures = verdict(toy.Toy(), footage)
+    assert failed(figures) == set()
+    assert figures["sharpness.10000.gradient"].value is None  # the run is too short for that one, and it says so
+    ratios = [f.value for key, f in figures.items() if f.unit == "x" and f.value is not None and not key.startswith("events")]
+    assert len(ratios) > 20
+    assert np.median(ratios) == pytest.approx(1, abs=0.05)
+
+
+def test_a_frozen_picture_fails_all_but_standing_still(footage):
+    figures = verdict(toy.Frozen(), footage)
+    assert {"sharpness", "variety", "motion", "events", "timing", "light"} <= groups(figures)
+    assert figures["still.creep"].passed and figures["still.change"].passed
+    assert figures["variety.alive"].value == 0
+    assert figures["motion.1.near"].value == pytest.approx(0, abs=0.02)
+
+
+def test_noise_is_neither_sharpness_nor_motion(footage):
+    figures = verdict(toy.Noise(), footage)
+    assert {"sharpness", "variety", "colour", "motion", "still", "events", "timing", "light"} <= groups(figures)
+    assert figures["sharpness.100.gradient"].value > 1.3
+    assert figures["still.change"].passed is False
+
+
+def test_blur_fails_sharpness_and_keeps_motion_and_light(footage):
+    figures = verdict(toy.Blurred(), footage)
+    assert {"sharpness.100.gradient", "sharpness.100.fine", "sharpness.streaks"} <= failed(figures)
+    assert {"events.far.strength", "events.middle.strength", "events.near.strength"} <= failed(figures)
+    assert not {"motion", "light", "still"} & groups(figures)
+
+
+def test_a_deaf_world_fails_what_it_is_told_and_keeps_its_variety(footage):
+    figures = verdict(toy.Deaf(), footage)
+    assert {"events", "timing", "light", "motion", "still"} <= groups(figures)
+    assert figures["timing.all"].value < 0.3
+    assert figures["variety.loop"].passed and figures["variety.alive"].passed
+
+
+def test_playing_the_footage_again_is_found_out(footage):
+    figures = verdict(toy.Replay(footage.frames, footage.training[0][1]), footage)
+    assert figures["novelty.nearest"].value < 0.1
+    assert {"novelty", "events", "timing", "light"} <= groups(figures)
+    assert not {"sharpness.100.gradient", "sharpness.100.fine"} & failed(figures)
+
+
+def test_a_loop_is_found_out(footage):
+    run = trials.long_run(toy.Replay(footage.frames, 90), footage, FRAMES, lambda share, what: None)
+    loop = next(f for f in run.figures if f.key == "variety.loop")
+    assert loop.passed is False and loop.value > 0.9 and "at 90 frames" in loop.note
+
+
+def test_a_figure_without_value_does_not_reach_its_goal():
+    assert Figure("a", 1.0, low=0.8, high=1.3).passed is True
+    assert Figure("a", 1.4, low=0.8, high=1.3).passed is False
+    assert Figure("a", None, low=0.8).passed is False
+    assert Figure("a", float("inf"), low=0.8).passed is False
+    assert Figure("a", 5.0).passed is None
+
+
+def test_pulses_are_alone_in_their_band_and_far_enough_apart():
+    table, told = obeying.pulses(5, seed=1)
+    assert sorted(band for _, band in told) == [0] * 5 + [1] * 5 + [2] * 5
+    assert np.diff([t for t, _ in told]).min() >= 20
+    for t, band in told:
+        assert table[t : t + obeying.PULSE, 1 + band].all() and table[t : t + obeying.PULSE, 1:4].sum() == obeying.PULSE
+    assert (table[:, 1:4].sum(1) <= 1).all() and (table[:, 0] == 1).all()
+
+
+def test_a_plan_stays_inside_the_clips():
+    plan = trials.told_plan(((0, 50), (100, 900)), 2000, seed=3)
+    assert len(plan) == 2000
+    assert set(plan) <= set(range(50)) | set(range(100, 900))
+    assert (np.diff(plan) == 1).mean() > 0.97
+
+
+def test_a_report_of_a_network_that_knows_nothing(tmp_path):
+    footage = toy.footage_of(toy.Toy(), count=400, fps=2.0)
+    config = ModelConfig(height=48, width=80, widths=(8, 8, 8), painter=8, prior=8, strip=16, seeds=2, classes=4)
+    first = torch.from_numpy(footage.frames[:2].transpose(0, 3, 1, 2).copy())
+    net = fresh(config, [[0, 0], [1, 0], [2, 0], [4, 0]], first)
+    card = Card(ARCHITECTURE, 48, 80, toy.FPS, ("speed", "far", "middle", "near", "brightness", "warmth"), config=asdict(config))
+    prepared = SimpleNamespace(frames=footage.frames, controls=footage.controls, clips=footage.clips,
+                               card=SimpleNamespace(usual=footage.usual, fps=footage.fps))  # fmt: skip
+    heard = []
+    report = judge.judge(card, net.state_dict(), prepared, 80, lambda share, what: heard.append(share), effort=0.1)
+    assert not report.passed
+    assert report.value("skill.told") < 10
+    assert heard == sorted(heard) and heard[-1] == 1
+    data = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert data["figures"]["timing.all"]["passed"] is False
+    assert data["frames"] == 80 and 24 <= data["held_back_frames"] <= 32
+    report.write_sheet(tmp_path / "sheet.png")
+    seen = cv2.imread(str(tmp_path / "sheet.png"))
+    assert seen.shape == report.sheet.shape and seen.std() > 10
+    console = Console(record=True, width=200, file=io.StringIO())
+    console.print(report.table())
+    assert "skill.told.strip" in console.export_text()
+
+
+def test_work_is_counted_as_by_hand():
+    conv = torch.nn.Conv2d(3, 8, 3, padding=1)
+    linear = torch.nn.Linear(5, 7)
+    both = torch.nn.ModuleList([conv, linear])
+
+    def run():
+        conv(torch.zeros(1, 3, 10, 12))
+        linear(torch.zeros(2, 5))
+
+    assert judge.count_flops(both, run) == 2 * (3 * 9 * 8 * 10 * 12) + 2 * (2 * 5 * 7)
