@@ -43,6 +43,7 @@ HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
 CODE_DIMS, CODE_LEVELS = 4, 5
 CODES = CODE_LEVELS**CODE_DIMS
+CODE_REACH = 12  # px at the right edge where the trunk is told the code
 
 
 class Block(nn.Module):
@@ -75,7 +76,7 @@ class Trunk(nn.Module):
         a, b, c = config.widths
         self.classes = config.classes
         self.embed = nn.Sequential(nn.Linear(TOLD, 32), nn.SiLU(), nn.Linear(32, 32))
-        self.stem = nn.Conv2d(3 * len(HISTORY) * 4 + 2, a, 3, padding=1)
+        self.stem = nn.Conv2d(3 * len(HISTORY) * 4 + 2 + CODE_DIMS, a, 3, padding=1)
         self.top = Block(a)
         self.down1 = nn.Conv2d(a, b, 3, stride=2, padding=1)
         self.middle = Block(b, 32)
@@ -95,8 +96,8 @@ class Trunk(nn.Module):
         )
         self.register_buffer("place", torch.stack([x, y])[None], persistent=False)
 
-    def forward(self, history: torch.Tensor, told: torch.Tensor):
-        """history (B, 9, H, W) 0..1 newest first; told (B, TOLD).
+    def forward(self, history: torch.Tensor, told: torch.Tensor, code: torch.Tensor):
+        """history (B, 9, H, W) 0..1 newest first; told (B, TOLD); code (B, D, rows) of what enters.
 
         Returns class logits (B, K+1, H, W) with the touch-up last, touch-up colours (B, 3, H, W) 0..1, features
         (B, a, H/2, W/2), summary (B, c) of the whole picture.
@@ -104,7 +105,9 @@ class Trunk(nn.Module):
         x = F.pixel_unshuffle(history - 0.5, 2)
         e = self.embed(told)
         place = self.place[..., -x.shape[3] :].to(x.dtype)  # training may look at the right part only
-        x = torch.cat([x, place.expand(x.shape[0], -1, -1, -1)], 1)
+        cells = F.interpolate(code.to(x.dtype)[..., None], size=(x.shape[2], 1), mode="nearest")
+        told_where = F.pad(cells.expand(-1, -1, -1, CODE_REACH // 2), (x.shape[3] - CODE_REACH // 2, 0))
+        x = torch.cat([x, place.expand(x.shape[0], -1, -1, -1), told_where], 1)
         x = x.contiguous(memory_format=torch.channels_last)
         h1 = self.top(F.silu(self.stem(x)))
         h2 = self.middle(F.silu(self.down1(h1)), e)
@@ -192,6 +195,13 @@ def code_index(code: torch.Tensor) -> torch.Tensor:
     return sum(digits[:, d] * CODE_LEVELS**d for d in range(CODE_DIMS))
 
 
+def code_values(index: torch.Tensor) -> torch.Tensor:
+    """Numbers (..., ) of codes -> their values (..., D), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
+    half = (CODE_LEVELS - 1) / 2
+    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(CODE_DIMS)], -1)
+    return digits / half - 1
+
+
 PRIOR_SEES = 6 + 8  # edge colours (2 x 3); own band, far, middle, near, speed, brightness, warmth, controls told or not
 
 
@@ -216,6 +226,18 @@ class Prior(nn.Module):
         """With the true code (B, D, rows) for the rows above: logits (B, rows, CODES)."""
         above = F.pad(code, (1, 0))[..., :-1].transpose(1, 2)
         return self.head(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
+
+    @torch.no_grad()
+    def sample(self, seen: torch.Tensor, past: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Draws codes (B, D, rows) for a batch, row by row (training; the show draws with vj.model.prior.Dice)."""
+        context = self.context(seen, past).float()
+        h, above, drawn = None, context.new_zeros(context.shape[0], 1, CODE_DIMS), []
+        for row in range(context.shape[1]):
+            out, h = self.over_rows(torch.cat([context[:, row : row + 1], above], 2), h)
+            chance = torch.softmax(self.head(out)[:, 0].float(), 1).cpu()
+            above = code_values(torch.multinomial(chance, 1, generator=generator)).to(context.device)
+            drawn.append(above[:, 0])
+        return torch.stack(drawn, 2)
 
 
 def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:

@@ -7,14 +7,8 @@ for which numpy is several times quicker than torch; the dice are numpy's too, s
 import numpy as np
 import torch
 
-from vj.model.net import CODE_DIMS, CODE_LEVELS, CODES, Net, prior_sees
+from vj.model.net import CODE_DIMS, CODES, Net, code_values, prior_sees
 from vj.signals import BANDS
-
-
-def _digits() -> np.ndarray:
-    """(CODES, D): the code values of each number, each of -1, -.5, 0, .5, 1."""
-    half = (CODE_LEVELS - 1) / 2
-    return np.stack([(np.arange(CODES) // CODE_LEVELS**d) % CODE_LEVELS for d in range(CODE_DIMS)], 1) / half - 1
 
 
 class Dice:
@@ -22,7 +16,7 @@ class Dice:
 
     def __init__(self, net: Net, temperature: float = 1.0, guidance: float = 0.0):
         self.net, self.temperature, self.guidance = net, temperature, guidance
-        self.values = _digits().astype(np.float32)
+        self.values = code_values(torch.arange(CODES)).numpy().astype(np.float32)
         self.random = np.random.default_rng(0)
         self.refresh()
 

@@ -71,7 +71,7 @@ def step(
     K, S = net.config.classes, net.config.strip
     told = tell(world, controls, noise)
     dtype = next(net.trunk.parameters()).dtype
-    logits, colours, features, _ = net.trunk(history(world).to(dtype), told.to(dtype))
+    logits, colours, features, _ = net.trunk(history(world).to(dtype), told.to(dtype), code)
     lattice = relight(world.lattice, net.light(world.shown[0] if whole_picture is None else whole_picture, told))
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift

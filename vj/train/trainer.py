@@ -47,15 +47,18 @@ class Judge(torch.nn.Module):
         super().__init__()
         norm = torch.nn.utils.parametrizations.spectral_norm
         self.layers = torch.nn.Sequential(
-            torch.nn.Conv2d(7, width, 4, 2, 1), torch.nn.LeakyReLU(0.2),
+            torch.nn.Conv2d(8, width, 4, 2, 1), torch.nn.LeakyReLU(0.2),
             norm(torch.nn.Conv2d(width, 2 * width, 4, 2, 1)), torch.nn.LeakyReLU(0.2),
             norm(torch.nn.Conv2d(2 * width, 2 * width, 3, 1, 1)), torch.nn.LeakyReLU(0.2),
             torch.nn.Conv2d(2 * width, 1, 3, 1, 1),
         )  # fmt: skip
 
-    def forward(self, moved, entered, strip):
-        """The moved strip, what is missing in it and the strip to be judged, each (B, C, H, S) -> (B, 1, H/4, S/4)."""
-        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, strip - 0.5], 1))
+    def forward(self, moved, entered, told, strip):
+        """The moved strip, what is missing in it, what was told for each row and the strip to be judged.
+
+        (B, C, H, S), C = 3, 1, 1, 3 -> (B, 1, H/4, S/4), above 0 for what looks like footage.
+        """
+        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, told - 0.5, strip - 0.5], 1))
 
 
 class Trainer:
@@ -156,7 +159,8 @@ class Trainer:
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         vector = worlds.tell(state, told, noise)
-        logits, colours, features, _ = net.trunk(worlds.history(state), vector)
+        code = net.encoder(state.shown[0], after, told[:, 0])
+        logits, colours, features, _ = net.trunk(worlds.history(state), vector, code)
         logits, colours = logits.float(), colours.float()
         light = net.light(whole, vector).float()
         relit = worlds.relight(state.lattice, light)
@@ -168,11 +172,25 @@ class Trainer:
             chosen = classes[:, None, :, -S:]
             moved = proposals[..., -S:].gather(1, chosen[:, :, None].expand(-1, -1, 3, -1, -1))[:, 0]
             missing = entered.expand(-1, -1, after.shape[2], -1)[..., -S:].gather(1, chosen).float()
-        code = net.encoder(state.shown[0], after, told[:, 0])
+        missing = self._gaps(missing)
+        prior_loss, seen, past = self._grade_prior(batch, depth)
         # Off colours at the edge are to be mended, not carried on: else the palette wanders off in the long run.
         off = F.interpolate(self._grain(moved[:, :, ::16, :1]) * 0.04, size=(moved.shape[2], 1), mode="bilinear")
-        painted = net.painter((moved * (1 + off)).clamp(0, 1), missing, features, code).float()
+        known = (moved * (1 + off)).clamp(0, 1)
         target = after[..., -S:]
+        adversary, parts = None, {}
+        if config.adversary and self.steps >= config.adversary_from:
+            drawn = net.prior.sample(seen, past, self.generator)  # as at the show: no code from the truth
+            twice = [torch.cat([x, x]) for x in (known, missing, features)]
+            painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
+            own = F.interpolate(seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
+            fake = torch.where(missing > 0, dreamt, moved)
+            for parameter in self.judge.parameters():
+                parameter.requires_grad_(False)
+            parts["fool"] = -config.adversary * self.judge(moved, missing, own, fake).float().mean()
+            adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
+        else:
+            painted = net.painter(known, missing, features, code).float()
         strip = torch.where(missing > 0, painted, moved)
 
         with torch.no_grad():
@@ -187,23 +205,27 @@ class Trainer:
         detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
                      zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
         weight = (0.1 + missing) * (1 + 12 * box(box(detail)))
-        parts = {
+        parts |= {
             "classes": class_loss(logits, errors),
             "touch": 0.5 * ((colours - after).abs() * needed).mean(),
             "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing)),
             "light": 4 * light_loss(relit, after),
+            "prior": 0.2 * prior_loss,
         }
-        adversary = None
-        if config.adversary and self.steps >= config.adversary_from:
-            for parameter in self.judge.parameters():
-                parameter.requires_grad_(False)
-            parts["fool"] = -config.adversary * self.judge(moved, missing, strip).float().mean()
-            adversary = (moved, missing, strip.detach(), torch.where(missing > 0, target, moved))
-        parts["prior"] = 0.2 * self._grade_prior(batch, depth)
         return parts, adversary
 
-    def _grade_prior(self, batch: Batch, depth: int) -> torch.Tensor:
-        """How well the prior foretells the next code, from past codes, the edge's colours and the controls."""
+    def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
+        """For half of the pictures, a gap of random width at the edge instead of what the classes leave open.
+
+        Else what the trunk does not yet expect to enter would never be painted, and so never be expected.
+        """
+        B, _, _, S = missing.shape
+        width = 1 + (self._random(B, 1, 1, 1) * 8).floor()
+        band = (torch.arange(S, device=missing.device) >= S - width).float().expand_as(missing)
+        return torch.where(self._random(B, 1, 1, 1) < 0.5, band, missing)
+
+    def _grade_prior(self, batch: Batch, depth: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """How well the prior foretells the next code; what it saw and the past codes, with all controls told."""
         net, now = self.net, BEFORE - 1 + depth
         frames, controls = batch.frames, batch.controls
         B, M = frames.shape[0], net.config.memory
@@ -218,14 +240,16 @@ class Trainer:
             told = (self._random(B) > 0.12).float()
             grainy = frames[:, now] + 0.02 * self._grain(frames[:, now])
             seen = prior_sees(grainy, controls[:, now + 1], told, BANDS)
+            all_told = prior_sees(frames[:, now], controls[:, now + 1], torch.ones_like(told), BANDS)
         guess = net.prior(seen, past, codes[0])
-        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+        loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+        return loss, all_told, past
 
-    def _teach_judge(self, moved, missing, fake, real) -> None:
+    def _teach_judge(self, given: tuple, fake: torch.Tensor, real: torch.Tensor) -> None:
         """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
         for parameter in self.judge.parameters():
             parameter.requires_grad_(True)
-        loss = F.relu(1 - self.judge(moved, missing, real)).mean() + F.relu(1 + self.judge(moved, missing, fake)).mean()
+        loss = F.relu(1 - self.judge(*given, real)).mean() + F.relu(1 + self.judge(*given, fake)).mean()
         self.judge_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.judge_optimiser.step()
