@@ -27,12 +27,13 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
           effort: float = 1.0) -> Report:  # fmt: skip
     """Judges weights. footage: vj.train.footage.Footage of the same size; frames: of the long run.
 
-    progress is told (share 0..1, what is done now). effort scales how long the trials besides the long run are.
+    progress is told (share 0..1, what is done now). effort scales how long the trials besides the long run are; under
+    0.5 it is for tests.
     """
     torch.set_num_threads(1)
     generator = Generator(card, tensors)
     reference = reference_of(footage)
-    found = one_step(generator.net if not generator.half else generator.exact, reference)
+    found = one_step(generator.exact if generator.half else generator.net, reference, max(round(160 * effort), 16))
     spent = cost(generator)
     seen = judge_player(generator, reference, frames, progress, effort)
     about = {
@@ -50,7 +51,7 @@ def judge_player(player: Player, reference: Reference, frames: int, progress=Non
         out.show("footage", f"footage {i}", reference.frames[i])
     out.take(trials.long_run(player, reference, frames, within(0.05, 0.6)))
     out.take(obeying.speeds(player, reference, within(0.6, 0.75), effort))
-    out.take(obeying.standing(player, reference, within(0.75, 0.8)))
+    out.take(obeying.standing(player, reference, within(0.75, 0.8), effort))
     out.take(obeying.events(player, reference, within(0.8, 0.9), effort))
     out.take(obeying.lights(player, reference, within(0.9, 1.0), effort))
     tell(1.0, "judged")
@@ -194,7 +195,7 @@ def _peak(kind: torch.dtype) -> float:
     """FLOP/s of a matrix product of 1024 in this number format on one thread, best of a few."""
     a, b = torch.randn(1024, 1024).to(kind), torch.randn(1024, 1024).to(kind)
     best = float("inf")
-    for _ in range(8):
+    for _ in range(30):
         begin = time.perf_counter()
         torch.mm(a, b)
         best = min(best, time.perf_counter() - begin)

@@ -23,7 +23,7 @@ def speeds(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) 
     usual = _real_motion(motion, footage, 1.0, (1, 1, 1), 40)[0]
     seen = footage.frames.shape[2] / 40  # px that a band is to have moved when it is measured
     reach = tuple(int(np.clip(round(seen / max(v, 0.1)), 1, 8)) if np.isfinite(v) else 1 for v in usual)
-    resets, warm, span = max(round(4 * effort), 1), 60, 60
+    resets, warm, span = max(round(4 * effort), 1), _warm(effort), 60
     boil: list[float] = []
     for number, speed in enumerate(SPEEDS):
         tell(number / len(SPEEDS), "speeds")
@@ -86,7 +86,12 @@ def _real_motion(motion: Motion, footage: Reference, speed: float, reach, count:
     return known_mean(np.array(rows) if rows else np.full((1, 3), np.nan)), note
 
 
-def standing(player: Player, footage: Reference, tell: Tell) -> Findings:
+def _warm(effort: float) -> int:
+    """Frames until what is shown is the player's own."""
+    return round(60 * min(2 * effort, 1))
+
+
+def standing(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) -> Findings:
     """Told to stand: after half a second nothing moves or creeps for two more."""
     out, motion, fps = Findings(), Motion(), footage.fps
     tell(0.0, "standing")
@@ -94,7 +99,7 @@ def standing(player: Player, footage: Reference, tell: Tell) -> Findings:
     creep, changes = [], []
     for seed in range(2):
         player.reset(200 + seed)
-        table = footage.controls[told_plan(footage.clips, 60, seed)].copy()
+        table = footage.controls[told_plan(footage.clips, _warm(effort), seed)].copy()
         table[:, 0] = 1.0
         for _ in play(player, table):
             pass
