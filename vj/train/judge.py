@@ -125,7 +125,7 @@ def _predictions(net: Net, footage: Reference, parts, most: int) -> dict[str, tu
 
 def _predict(net: Net, dice: Dice, real: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The last of real (T, H, W, 3), predicted from the others with the code inferred and with it drawn."""
-    frames = torch.from_numpy(np.ascontiguousarray(real)).permute(0, 3, 1, 2).float() / 255
+    frames = torch.from_numpy(np.array(real)).permute(0, 3, 1, 2).float() / 255
     told = torch.from_numpy(controls)
     past = tuple(frames[k][None] for k in range(len(frames) - 2, -1, -1))
     world = worlds.begin(net, past, told[-2:-1, 0])
