@@ -21,6 +21,7 @@ from vj.weights import WeightsSlot, read
 
 log = logging.getLogger("vj")
 CHUNK = 5  # steps between two looks at the clock and at the door
+SAYS = 2.0  # s between two reports
 
 
 class Worker:
@@ -33,7 +34,7 @@ class Worker:
         self._stop = context.Event()
         self._ears, mouth = context.Pipe(duplex=False)
         self._mouth = mouth
-        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config or TrainConfig())
+        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config)
         self._process = context.Process(target=_work, args=(*words, self._stop, mouth), name="vj-trainer", daemon=True)
         self._report = LearningReport()
 
@@ -84,19 +85,22 @@ def _work(weights, footage, slot, seconds, seed, device, config, stop, mouth) ->
     except VJError as error:
         mouth.send(LearningReport(message=str(error)))
         return
-    door, gate, version = WeightsSlot(slot), Gate(), 0
+    door, gate, version, skill, message = WeightsSlot(slot), Gate(), 0, 0.0, ""
     if started is not None and started[0].step > 0:
         gate.passes(learner.check())  # what the show starts with is the bar
-    due = time.monotonic() + seconds
+    due, said = time.monotonic() + seconds, 0.0
     while not stop.is_set() and os.getppid() == parent:
         loss = learner.run(CHUNK)
-        if time.monotonic() < due:
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            check, message = learner.check(), ""
+            skill = check.skill
+            try:
+                if gate.passes(check):
+                    version = door.publish(*learner.publishable(check))
+            except VJError as error:  # the disk is full: the show goes on with what it has
+                message = str(error)
+        elif time.monotonic() < said + SAYS:
             continue
-        due = time.monotonic() + seconds
-        check, message = learner.check(), ""
-        try:
-            if gate.passes(check):
-                version = door.publish(*learner.publishable(check))
-        except VJError as error:  # the disk is full: the show goes on with what it has
-            message = str(error)
-        mouth.send(LearningReport(version, learner.steps, loss, check.skill, gate.rejected, message))
+        said = time.monotonic()
+        mouth.send(LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
