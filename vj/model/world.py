@@ -10,6 +10,8 @@ import torch
 from vj.model import transport
 from vj.model.net import CODE_DIMS, HISTORY, Net
 
+LOYALTY = 2.0  # by how much another class must be likelier (log odds) before a pixel leaves its own
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -76,7 +78,7 @@ def step(
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift
     whole, _ = transport.split(total, vertical)
-    classes = logits[:, :K].argmax(1)
+    classes = _steady(logits[:, :K], world, whole)
     moved, entered = transport.move(lattice, classes, whole)
     touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
     moved = torch.where(touched, colours.float(), moved)
@@ -90,3 +92,17 @@ def step(
         world, lattice=lattice, shown=(shown, *world.shown[:-1]), phase=phase, speed=controls[:, 0],
         codes=codes, classes=classes, moved=shift,
     )  # fmt: skip
+
+
+def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Tensor:
+    """Each pixel's class (B, H, W): the best one, or the one it had before if that is nearly as good.
+
+    A pixel that wavers between two classes is torn off its neighbours: an object would fray on its way.
+    """
+    best = logits.argmax(1)
+    if world.classes is None:
+        return best
+    before, entered = transport.move(world.classes[:, None], best, whole)
+    value = logits.gather(1, best[:, None])
+    kept = logits.gather(1, before) + LOYALTY
+    return torch.where((kept > value) & ~entered, before, best[:, None])[:, 0]

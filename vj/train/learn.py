@@ -25,6 +25,8 @@ from vj.weights import Card, write
 
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
+KNOWS = 2000  # training steps after which weights are only to be refined
+GENTLE = 3e-4  # learning rate for those
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,15 @@ def adopt_footage(net: Net, footage: Footage) -> None:
 class Learner:
     """One network learning from one footage."""
 
-    def __init__(self, footage: Footage, net: Net, config: TrainConfig | None = None, total: int = 0, device: str = "cpu",
+    def __init__(self, footage: Footage, net: Net, config: TrainConfig | None = None, device: str = "cpu",
                  recipe: str = "", source: str = "", seed: int = 0, step: int = 0):  # fmt: skip
-        """`step`: steps that the weights have behind them; `total`: planned, the rate falls towards it (0: it stays)."""
+        """`step`: steps that the weights have behind them."""
         torch.manual_seed(seed)
         self.footage, self.recipe, self.source, self.device = footage, recipe, source, device
         self.data = dataset(footage, seed)
-        self.trainer = Trainer(net, self.data, config or TrainConfig(), total, device, seed)
-        self.trainer.steps = step
+        config = config or TrainConfig(rate=GENTLE if step >= KNOWS else TrainConfig().rate)
+        self.trainer = Trainer(net, self.data, config, device, seed)
+        self.trainer.steps = self.trainer.begun = step
         self._windows = self._held_back()
 
     @property
@@ -221,7 +224,7 @@ def load_progress(path: Path, learner: Learner) -> None:
                 state.setdefault(int(index), {})[part] = value
             if state:
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-        trainer.steps = int(tensors["steps"])
+        trainer.steps = trainer.begun = int(tensors["steps"])
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise WeightsError(f"The progress file {path} does not fit: remove it and start again without --resume.") from error
 
@@ -238,13 +241,14 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
     net = start(footage, weights, seed)
     if weights is not None:
         adopt_footage(net, footage)
-    learner = Learner(footage, net, config, steps or 0, device, recipe, source, seed, weights[0].step if weights else 0)
+    learner = Learner(footage, net, config, device, recipe, source, seed, weights[0].step if weights else 0)
     if resume:
         load_progress(aside, learner)
     begun, first, saved = clock(), learner.steps, 0.0
     check = learner.check()
     share = 0.0
     while share < 1:
+        learner.trainer.share = share
         learner.run(chunk if steps is None else min(chunk, first + steps - learner.steps))
         share = (learner.steps - first) / steps if steps is not None else (clock() - begun) / max(seconds or 1, 1e-6)
         if share >= min(saved + 0.1, 1):
@@ -255,8 +259,3 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
         if progress is not None:
             progress(min(share, 1.0), learner, check)
     return check
-
-
-def begin(footage: Footage, seed: int = 0) -> tuple[Card, dict[str, torch.Tensor]]:
-    """Weights that know nothing yet but the sizes, motions and first pictures of this footage: --from-scratch."""
-    return Learner(footage, start(footage, seed=seed), seed=seed, recipe="from scratch").publishable()

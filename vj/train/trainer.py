@@ -35,9 +35,11 @@ class TrainConfig:
     deepen: int = 1200  # steps until the deepest is reached
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
-    adversary: float = 0.15  # weight of the adversary on what enters; 0 without
+    adversary: float = 0.04  # weight of the adversary on what enters; 0 without
     adversary_from: int = 1500  # step
     half: bool | None = None  # bfloat16; None: where it is native
+
+JUDGE_LEARNS = 100  # lessons before the judge is listened to
 
 
 class Judge(torch.nn.Module):
@@ -64,16 +66,17 @@ class Judge(torch.nn.Module):
 class Trainer:
     """Owns the network in training, its average and its optimisers."""
 
-    def __init__(self, net: Net, dataset: Dataset, config: TrainConfig = TrainConfig(), total: int = 0, device="cpu", seed=0):
-        """net is trained in place; `total` steps are planned (the rate falls towards the end), 0: it stays."""
+    def __init__(self, net: Net, dataset: Dataset, config: TrainConfig = TrainConfig(), device="cpu", seed=0):
+        """net is trained in place. `share` (0..1, of the way planned) may be set; the rate falls towards its end."""
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
-        self.dataset, self.config, self.total, self.device = dataset, config, total, device
+        self.dataset, self.config, self.device = dataset, config, device
+        self.share, self.judged = 0.0, 0  # of the way; lessons of the judge
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 4e-4, betas=(0.5, 0.99))
-        self.steps, self.losses = 0, {}
+        self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
     def run(self, steps: int) -> dict[str, float]:
@@ -91,9 +94,8 @@ class Trainer:
     def _step(self) -> None:
         config, net = self.config, self.net
         for group in self.optimiser.param_groups:
-            group["lr"] = config.rate * min(1, (self.steps + 1) / config.warmup)
-            if self.total:
-                group["lr"] *= 1 - 0.9 * min(1, self.steps / self.total)
+            group["lr"] = config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
+            group["lr"] *= 1 - 0.92 * max(0.0, self.share - 0.4) / 0.6  # settles in the last part of the way
         depth = 0
         if self.steps > 100:
             deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
@@ -104,7 +106,8 @@ class Trainer:
         batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
-            parts, adversary = self._grade(batch, depth, state, noise, whole)
+            off = self._off_colours(state.lattice)
+            parts, adversary = self._grade(batch, depth, state, noise, whole, off)
         loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -147,20 +150,22 @@ class Trainer:
         gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
         tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
         lift = torch.where(other, 0.16 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
-        colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)[:, :, None, None]
+        green = torch.where(other, 0.08 * (self._random(B) - 0.5), zero)
+        colour = torch.stack([gain * (1 + tint), gain * (1 + green), gain * (1 - tint)], 1)[:, :, None, None]
         rough = [noise.view(-1, 1, 1, 1) * self._grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
         shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
         lattice = worlds.quantise(state.lattice * colour + lift + rough[0])
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
-    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor):
+    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off):
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         vector = worlds.tell(state, told, noise)
         code = net.encoder(state.shown[0], after, told[:, 0])
-        logits, colours, features, _ = net.trunk(worlds.history(state), vector, code)
+        seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
+        logits, colours, features, _ = net.trunk(worlds.history(seen), vector, code)
         logits, colours = logits.float(), colours.float()
         light = net.light(whole, vector).float()
         relit = worlds.relight(state.lattice, light)
@@ -173,21 +178,20 @@ class Trainer:
             moved = proposals[..., -S:].gather(1, chosen[:, :, None].expand(-1, -1, 3, -1, -1))[:, 0]
             missing = entered.expand(-1, -1, after.shape[2], -1)[..., -S:].gather(1, chosen).float()
         missing = self._gaps(missing)
-        prior_loss, seen, past = self._grade_prior(batch, depth)
-        # Off colours at the edge are to be mended, not carried on: else the palette wanders off in the long run.
-        off = F.interpolate(self._grain(moved[:, :, ::16, :1]) * 0.04, size=(moved.shape[2], 1), mode="bilinear")
-        known = (moved * (1 + off)).clamp(0, 1)
+        prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
+        known = (moved + off[..., -S:]).clamp(0, 1)
         target = after[..., -S:]
         adversary, parts = None, {}
         if config.adversary and self.steps >= config.adversary_from:
-            drawn = net.prior.sample(seen, past, self.generator)  # as at the show: no code from the truth
+            drawn = net.prior.sample(prior_seen, past, self.generator)  # as at the show: no code from the truth
             twice = [torch.cat([x, x]) for x in (known, missing, features)]
             painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
-            own = F.interpolate(seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
+            own = F.interpolate(prior_seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
             fake = torch.where(missing > 0, dreamt, moved)
             for parameter in self.judge.parameters():
                 parameter.requires_grad_(False)
-            parts["fool"] = -config.adversary * self.judge(moved, missing, own, fake).float().mean()
+            if self.judged >= JUDGE_LEARNS:
+                parts["fool"] = -config.adversary * _over(missing, self.judge(moved, missing, own, fake).float())
             adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
         else:
             painted = net.painter(known, missing, features, code).float()
@@ -224,7 +228,19 @@ class Trainer:
         band = (torch.arange(S, device=missing.device) >= S - width).float().expand_as(missing)
         return torch.where(self._random(B, 1, 1, 1) < 0.5, band, missing)
 
-    def _grade_prior(self, batch: Batch, depth: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _off_colours(self, image: torch.Tensor) -> torch.Tensor:
+        """For half of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
+
+        Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
+        the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
+        """
+        B, C, H, W = image.shape
+        coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
+        rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
+        ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
+        return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
+
+    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """How well the prior foretells the next code; what it saw and the past codes, with all controls told."""
         net, now = self.net, BEFORE - 1 + depth
         frames, controls = batch.frames, batch.controls
@@ -238,9 +254,8 @@ class Trainer:
             past = codes[1:].transpose(0, 1).flatten(1, 2)
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
-            grainy = frames[:, now] + 0.02 * self._grain(frames[:, now])
-            seen = prior_sees(grainy, controls[:, now + 1], told, BANDS)
-            all_told = prior_sees(frames[:, now], controls[:, now + 1], torch.ones_like(told), BANDS)
+            seen = prior_sees(image, controls[:, now + 1], told, BANDS)
+            all_told = prior_sees(image, controls[:, now + 1], torch.ones_like(told), BANDS)
         guess = net.prior(seen, past, codes[0])
         loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
         return loss, all_told, past
@@ -249,11 +264,18 @@ class Trainer:
         """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
         for parameter in self.judge.parameters():
             parameter.requires_grad_(True)
-        loss = F.relu(1 - self.judge(*given, real)).mean() + F.relu(1 + self.judge(*given, fake)).mean()
+        loss = sum(_over(given[1], F.relu(1 + sign * self.judge(*given, strip))) for sign, strip in ((-1, real), (1, fake)))
         self.judge_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.judge_optimiser.step()
+        self.judged += 1
         self.losses["judge"] = 0.98 * self.losses.get("judge", 2.0) + 0.02 * float(loss.detach())
+
+
+def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
+    """Mean of the judge's verdict over the patches in which something was painted."""
+    weight = F.adaptive_avg_pool2d(missing, verdict.shape[2:])
+    return (verdict * weight).sum() / weight.sum().clamp(min=1e-3)
 
 
 def fresh(config: ModelConfig, bank, first_frames=None, seed: int = 0) -> Net:
