@@ -15,13 +15,15 @@ import numpy as np
 FASTEST, SLOWEST = 215.0, 55.0  # beats a minute
 COMMON = (80.0, 160.0)  # the octave into which tempo evidence is folded, beats a minute
 MEMORY = 6.0  # s of onset strength behind the tempo
-DELAY = 0.01  # s from a beat to the hop in which its onset strength stands
+DELAY = 0.02  # s from a beat to the hop in which its onset strength stands
 LEAD = 0.03  # s before the beat at which it is said, so that a light can land on it
+FASTER, SLOWER = 0.2, 0.02  # how far beyond the common octave, in log tempo, half or double of it may be believed
+EVEN, BARE = 0.92, 0.03  # as alike after half a period as after one, and bare between: double; bare after one: half
 ZONE = 40  # the beat takes 1/40 of a period
 RESTART = 1e-5  # chance per hop that everything starts anew
 CHANGE = 60.0  # how unlikely a change of period is, exp(-CHANGE * relative change)
 EVERY = 0.1  # s between looks at the tempo
-SHOWN, HIDDEN = 0.16, 0.11  # confidence at which beats begin and cease to be told
+SHOWN, HIDDEN = 0.12, 0.09  # confidence at which beats begin and cease to be told
 CALM_FALL = 3.0  # s, confidence falls this slowly, so that a breakdown is held through
 
 
@@ -98,7 +100,8 @@ class BeatTracker:
     def _certainty(self) -> float:
         """0..1: is there a pulse at all? Logistic in three signs, calibrated on music and on sounds without pulse.
 
-        How alike the onsets are one to four periods later, how they stand out on the beats, how sure the phase is.
+        How alike the onsets are one to four periods later, how they stand out on the beats, how sure the phase is;
+        two of them must agree.
         """
         alike = self._pulse.alike(self._model.period)
         strength = self._pulse.memory
@@ -109,7 +112,9 @@ class BeatTracker:
         heard = strength[max(len(strength) - 400, len(strength) - self._hops) :]
         usual = heard[: len(heard) // 7 * 7].reshape(-1, 7).max(1).mean()
         contrast = np.mean(past) / (usual + 1e-9)
-        z = 7.5 * np.clip(alike, -0.1, 0.6) + 3.7 * np.log(np.clip(contrast, 0.8, 2.5)) + 3.1 * self._model.unity() - 6.9
+        alike, contrast = np.clip(alike, -0.1, 0.6), np.log(np.clip(contrast, 1, 2.5))
+        unity = self._model.unity()
+        z = 12.7 * alike * contrast + 1.2 * contrast * unity + 11.1 * alike * unity - 4.7
         return float(1 / (1 + np.exp(-z)))
 
     def _tell(self, hop: int, period: int, position: int) -> Beat | None:
@@ -144,7 +149,9 @@ class _Pointer:
         self._final = self._first + self.periods - 1
         self._row = np.repeat(np.arange(len(self.periods)), self.periods)  # (S,) which period a state belongs to
         self._since = np.arange(len(self._row)) - self._first[self._row]  # (S,) hops since the beat
-        self._zone = np.flatnonzero(self._since * ZONE < self.periods[self._row])
+        inside = np.clip(self.periods[self._row] / ZONE + 0.5 - self._since, 0, 1)  # (S,) how much of a state is on the beat
+        self._zone = np.flatnonzero(inside)
+        self._inside = inside[self._zone].astype(np.float32)
         change = np.exp(-CHANGE * np.abs(self.periods[None] / self.periods[:, None] - 1))
         change[change < 1e-8] = 0
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
@@ -164,7 +171,7 @@ class _Pointer:
         p[self._first] = ends @ self._change
         p *= 1 - RESTART
         p += self._restart
-        p[self._zone] *= likelihood
+        p[self._zone] *= np.exp(np.float32(np.log(likelihood)) * self._inside)
         p /= p.sum()
         self._mass = mass = np.add.reduceat(p, self._first)
         around = mass.copy()
@@ -247,12 +254,19 @@ class _Pulse:
         self._belief = (self._keep * self._belief[:, None]).max(0) * (seen + 1e-3)
         self._belief /= self._belief.sum()
         belief = self._belief / self._belief.max()
+        best = self._candidates[np.argmax(belief)]
+        quarter, half, one, two = (own[round(best * k) - 1 :][:3].max() for k in (0.25, 0.5, 1, 2))
+        doubled, halved = half > EVEN * one and quarter < BARE * half, one < BARE * two
+        bpm = 60 / self._hop / periods
+        far = np.log(bpm / np.clip(bpm, *COMMON))
         weights = np.zeros(len(periods))
-        for octave in (1.0, 2.0, 0.5):
+        for octave, spread, share in (
+            (1.0, 1.0, 0.1 if doubled or halved else 1.0),
+            (2.0, 0.4 if doubled else FASTER, 1.0),
+            (0.5, 0.5 if halved else SLOWER, 1.0),
+        ):
             folded = np.interp(periods * octave, self._candidates[::-1], belief[::-1], left=0, right=0)
-            bpm = 60 / self._hop / periods
-            far = np.log(bpm / np.clip(bpm, *COMMON))
-            weights = np.maximum(weights, folded * np.exp(-0.5 * (far / 0.2) ** 2))
+            weights = np.maximum(weights, share * folded * np.exp(-0.5 * (far / spread) ** 2))
         centred = o[n - min(n, self._heard) :]
         centred = centred - centred.mean()
         m = len(centred)
