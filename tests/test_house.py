@@ -67,11 +67,12 @@ def room_of(module: str) -> str:
 def imports_of(path: Path) -> list[tuple[str, bool]]:
     """(module imported, whether at the top of the file), with `from vj import x` taken as vj.x."""
     tree = ast.parse(path.read_text("utf-8"))
-    top = {id(node) for node in tree.body}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {id(node) for function in functions for node in ast.walk(function)}
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [(alias.name, id(node) in top) for alias in node.names]
+            found += [(alias.name, id(node) not in late) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: imports are absolute"
             inside = (ROOT / node.module.replace(".", "/")).is_dir() and node.module.startswith("vj")
@@ -79,7 +80,7 @@ def imports_of(path: Path) -> list[tuple[str, bool]]:
                 f"{node.module}.{alias.name}" if inside and not alias.name.startswith("__") else node.module
                 for alias in node.names
             ]
-            found += [(name, id(node) in top) for name in names]
+            found += [(name, id(node) not in late) for name in names]
     return found
 
 

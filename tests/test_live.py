@@ -289,19 +289,21 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
     find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^vj$"]
     try:
         subprocess.run(find, env=screen, check=True, timeout=60, capture_output=True)
-        last = Path(os.environ["VJ_DATA"]) / "weights" / "last.safetensors"
+        data = Path(os.environ["VJ_DATA"])
         until = time.monotonic() + 60
         seen = set()
         while len(seen) < 3 and time.monotonic() < until:  # the picture moves
             time.sleep(0.5)
-            shot = subprocess.run(["import", "-window", "root", "rgb:-"], env=screen, capture_output=True, check=True).stdout
+            grab = ["import", "-window", "root", "-depth", "8", "rgb:-"]
+            shot = subprocess.run(grab, env=screen, capture_output=True, check=True).stdout
             pixels = np.frombuffer(shot, np.uint8).reshape(480, 640, 3)
             if pixels.std() > 5:
                 seen.add(shot)
         assert len(seen) == 3
-        time.sleep(3)
+        while not list(data.glob("learning/show-*/*.safetensors")) and time.monotonic() < until:  # it learns
+            time.sleep(0.2)
         subprocess.run([*find, "windowfocus", "--sync", "key", "r", "key", "Up"], env=screen, timeout=30, capture_output=True)
-        time.sleep(1)
+        time.sleep(2)
         keys = ["key", "--delay", "50", "Escape", "Escape"]
         subprocess.run([*find, "windowfocus", "--sync", *keys], env=screen, timeout=30, capture_output=True)
         said = show.communicate(timeout=60)[1]
@@ -316,11 +318,11 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
         assert trace["weights"].max() >= 1 and len(trace["swap_ms"]) >= 1
         speed = trace["controls"][:, 0]
         assert speed[-1] > 0 and trace["features"][-1, 0] > 1.0
-    assert read(last)[0].version >= 1
+    assert read(data / "weights" / "last.safetensors")[0].version >= 1
     assert sum(1 for _ in read_frames(tmp_path / "r.mp4")) > 20
     assert sorted(os.listdir(tmp_path)) == ["r.mp4", "t.npz"]
-    assert list((Path(os.environ["VJ_DATA"]) / "learning").iterdir()) == []
-    text = (Path(os.environ["VJ_DATA"]) / "log" / "vj.log").read_text()
+    assert list((data / "learning").iterdir()) == []
+    text = (data / "log" / "vj.log").read_text()
     assert "display" in text and "Traceback" not in text
 
 

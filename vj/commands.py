@@ -108,10 +108,11 @@ def judge(name: str, footage: Path | None, frames: int, as_json: bool) -> None:
 
 def devices() -> None:
     """Everything that an option can name."""
+    sound = sounds.devices()
     for title, names, option in (
         ("monitors", window.monitors(), "--monitor"),
-        ("sound inputs", sounds.inputs(), "--line-in"),
-        ("sound outputs", sounds.outputs(), ""),
+        ("sound inputs", sound.inputs, "--line-in"),
+        ("sound outputs", sound.outputs, ""),
         ("MIDI ports", midi.ports(), "--midi"),
     ):
         print(f"{title}{f' ({option})' if option else ''}:")

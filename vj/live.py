@@ -61,11 +61,10 @@ def play(settings: Settings) -> None:
             inbox = stack.enter_context(Inbox(slot.folder))
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
         fade = round(settings.fade_seconds * model_rate)
-        ear = FeatureExtractor(settings.rate, settings.hop)
-        listener = stack.enter_context(Listener(source, ear))
+        listener = stack.enter_context(Listener(source, FeatureExtractor(settings.rate, settings.hop)))
         player = stack.enter_context(Player(maker, model_rate, lambda: listener.features, inbox, fade, trace))
-        names, rates = (generator.device, source.name), (display_rate, model_rate)
-        parts = (settings, window, screen, midi, ear, listener, player, names, rates)
+        names, rates = (generator.device, opening.sound_name(settings)), (display_rate, model_rate)
+        parts = (settings, window, screen, midi, listener, player, names, rates)
         show = LiveShow(*parts, worker, slot, recorder, trace)
         stack.enter_context(keeping.quiet_memory())
         with contextlib.suppress(KeyboardInterrupt):
@@ -96,7 +95,6 @@ class LiveShow:
     window: Window | HeadlessWindow
     screen: Screen
     midi: Midi | NoMidi
-    ear: FeatureExtractor
     listener: Listener
     player: Player
     names: tuple[str, str]  # of the compute device, of the sound source
@@ -125,7 +123,7 @@ class LiveShow:
             taps = knobs.taps
             knobs = window.turn(self.midi.turn(knobs))
             if knobs.taps != taps:
-                self.ear.tap()
+                self.listener.tap()
             self.player.knobs = knobs
             now = time.perf_counter()
             picture = self.player.strip.at(now, self.listener.features)

@@ -181,8 +181,15 @@ def sound_file(settings: Settings) -> Path:
     return path if path.is_file() else demo_music.write(path)
 
 
+def sound_name(settings: Settings) -> str:
+    """For the display."""
+    if settings.line_in is not None:
+        return settings.line_in or "line-in"
+    return settings.sound.name if settings.sound is not None else "demo music"
+
+
 def source(settings: Settings) -> LineIn | FilePlayer:
     """What is heard live."""
     if settings.line_in is not None:
         return LineIn(settings.line_in or None, rate=settings.rate)
-    return FilePlayer(sound_file(settings), loop=True)
+    return FilePlayer(sound_file(settings), rate=settings.rate, loop=True)
