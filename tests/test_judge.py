@@ -13,7 +13,7 @@ import toy
 from rich.console import Console
 
 from vj.model.generator import ARCHITECTURE
-from vj.model.net import ModelConfig
+from vj.model.net import ModelConfig, Net
 from vj.train import judge, obeying, trials
 from vj.train.report import Figure
 from vj.train.trainer import fresh
@@ -148,6 +148,33 @@ def test_a_report_of_a_network_that_knows_nothing(tmp_path):
     console = Console(record=True, width=200, file=io.StringIO())
     console.print(report.table())
     assert "skill.told.strip" in console.export_text()
+
+
+@pytest.mark.parametrize("foresight", ["perfect", "none"])
+def test_skill_of_one_step_is_against_copying_and_flow(footage, monkeypatch, foresight):
+    last = -1 if foresight == "perfect" else -2
+    monkeypatch.setattr(judge, "_predict", lambda net, dice, real, controls: (real[last], real[last]))
+    net = Net(ModelConfig(height=48, width=80, widths=(8, 8, 8), painter=8, prior=8, strip=16))
+    figures = {f.key: f for f in judge.one_step(net, footage, most=12).figures}
+    if foresight == "perfect":
+        assert figures["skill.told"].value > 20 and figures["skill.told.over_flow"].value > 5
+        assert figures["skill.told.sharpness"].value == pytest.approx(1)
+        assert all(f.passed is not False for f in figures.values())
+    else:
+        assert figures["skill.told"].value == figures["skill.drawn.strip"].value == 0
+        assert figures["skill.told"].passed is False
+        assert figures["skill.told.over_flow"].passed is False  # flow foresees even motion, a copy does not
+
+
+@pytest.mark.parametrize("kind", ["short", "still"])
+def test_poor_footage_gives_a_judgement_and_no_crash(footage, kind):
+    frames, controls = footage.frames[:60].copy(), footage.controls[:60].copy()
+    if kind == "still":
+        frames[:], controls[:, 0] = frames[0], 0
+    poor = trials.Reference(frames, controls, ((0, 60),), ((0, 60),), ((0, 60),), footage.usual, toy.FPS)
+    figures = judge.judge_player(toy.Toy(), poor, 10, effort=0.1).figures
+    assert len(figures) > 30
+    assert all(f.note for f in figures if f.value is None)
 
 
 def test_work_is_counted_as_by_hand():

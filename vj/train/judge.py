@@ -39,6 +39,7 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
     about = {
         "title": f"{card.footage or 'weights'}, step {card.step}, {card.width}x{card.height}",
         "step": card.step, "frames": frames, "held_back_frames": sum(b - a for a, b in reference.held),
+        "unseen": reference.held != reference.training,  # False: too short to hold anything back
     }  # fmt: skip
     return Report((*found.figures, *seen.figures, *spent.figures), sheet(seen.pictures), about)
 
@@ -95,13 +96,13 @@ def one_step(net: Net, footage: Reference, most: int = 160) -> Findings:
                     f"{what}, {words}: {mine:.1f} dB, copying the last {copy:.1f}")  # fmt: skip
             out.add(f"skill.{way}{place}.over_flow", mine - flow, "dB", beat, None, f"flow extrapolation (DIS) {flow:.1f} dB")
     for kind in ("told", "drawn"):
-        out.add(f"skill.{kind}.sharpness", held[kind][2] / max(held["copy"][2], 1e-9), "x", 0.8, 1.3,
+        out.add(f"skill.{kind}.sharpness", held[kind][2] / max(held["real"][2], 1e-9), "x", 0.8, 1.3,
                 "slope energy of the strip that has just entered")  # fmt: skip
     return out
 
 
 def _predictions(net: Net, footage: Reference, parts, most: int) -> dict[str, tuple[float, float, float]] | None:
-    """{told, drawn, copy, flow: (dB of the frame, dB of the strip, slope energy of the strip)}; None: nothing moves."""
+    """{told, drawn, copy, flow, real: (dB of the frame, dB of the strip, slope energy of the strip)}; None: nothing moves."""
     memory, width = max(net.config.memory, HISTORY[-1] + 1), footage.frames.shape[2]
     strip = max(round(measures.EDGE * width), 2)
     ends = np.concatenate([np.arange(start + memory + 1, stop) for start, stop in parts] or [[]]).astype(int)
@@ -113,7 +114,8 @@ def _predictions(net: Net, footage: Reference, parts, most: int) -> dict[str, tu
     for end in ends:
         real = footage.frames[end - memory : end + 1]
         told, drawn = _predict(net, dice, real, footage.controls[end - memory : end + 1])
-        images = {"told": told, "drawn": drawn, "copy": real[-2], "flow": motion.extrapolate(real[-3], real[-2])}
+        flow = motion.extrapolate(real[-3], real[-2])
+        images = {"told": told, "drawn": drawn, "copy": real[-2], "flow": flow, "real": real[-1]}
         for kind, image in images.items():
             a, b = image[:, -strip:], real[-1][:, -strip:]
             rows.setdefault(kind, []).append(
