@@ -208,7 +208,9 @@ class Trainer:
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
         detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
                      zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
-        weight = (0.1 + missing) * (1 + 12 * box(box(detail)))
+        # A far row has one new pixel where a near one has six: each row counts, not each pixel.
+        rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
+        weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
         parts |= {
             "classes": class_loss(logits, errors),
             "touch": 0.5 * ((colours - after).abs() * needed).mean(),
