@@ -76,7 +76,7 @@ class Trunk(nn.Module):
         a, b, c = config.widths
         self.classes = config.classes
         self.embed = nn.Sequential(nn.Linear(TOLD, 32), nn.SiLU(), nn.Linear(32, 32))
-        self.stem = nn.Conv2d(3 * len(HISTORY) * 4 + 2 + CODE_DIMS, a, 3, padding=1)
+        self.stem = nn.Conv2d(3 * len(HISTORY) * 4 + config.classes + 2 + CODE_DIMS, a, 3, padding=1)
         self.top = Block(a)
         self.down1 = nn.Conv2d(a, b, 3, stride=2, padding=1)
         self.middle = Block(b, 32)
@@ -96,8 +96,9 @@ class Trunk(nn.Module):
         )
         self.register_buffer("place", torch.stack([x, y])[None], persistent=False)
 
-    def forward(self, history: torch.Tensor, told: torch.Tensor, code: torch.Tensor):
-        """history (B, 9, H, W) 0..1 newest first; told (B, TOLD); code (B, D, rows) of what enters.
+    def forward(self, history: torch.Tensor, misfit: torch.Tensor, told: torch.Tensor, code: torch.Tensor):
+        """history (B, 9, H, W) 0..1 newest first; misfit (B, K, H/2, W/2): how badly each class's displacement explains
+        the last step (a cost volume, as in PWC-Net, Sun et al. 2018); told (B, TOLD); code (B, D, rows) of what enters.
 
         Returns class logits (B, K+1, H, W) with the touch-up last, touch-up colours (B, 3, H, W) 0..1, features
         (B, a, H/2, W/2), summary (B, c) of the whole picture.
@@ -107,7 +108,7 @@ class Trunk(nn.Module):
         place = self.place[..., -x.shape[3] :].to(x.dtype)  # training may look at the right part only
         cells = F.interpolate(code.to(x.dtype)[..., None], size=(x.shape[2], 1), mode="nearest")
         told_where = F.pad(cells.expand(-1, -1, -1, CODE_REACH // 2), (x.shape[3] - CODE_REACH // 2, 0))
-        x = torch.cat([x, place.expand(x.shape[0], -1, -1, -1), told_where], 1)
+        x = torch.cat([x, misfit, place.expand(x.shape[0], -1, -1, -1), told_where], 1)
         x = x.contiguous(memory_format=torch.channels_last)
         h1 = self.top(F.silu(self.stem(x)))
         h2 = self.middle(F.silu(self.down1(h1)), e)

@@ -6,6 +6,7 @@ Knows the network and how pixels are moved; knows no time, no music and no weigh
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 
 from vj.model import transport
 from vj.model.net import CODE_DIMS, HISTORY, Net
@@ -47,6 +48,18 @@ def history(world: World) -> torch.Tensor:
     return torch.cat([world.shown[back] for back in HISTORY], 1)
 
 
+def misfit(net: Net, world: World) -> torch.Tensor:
+    """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, in luma."""
+    now, before = (_luma(frame) for frame in world.shown[:2])
+    vertical = bool((net.bank[:, 1] != 0).any())
+    moved, _ = transport.candidates(before, net.bank[None] * world.speed[:, None, None], vertical)
+    return (F.avg_pool2d((moved[:, :, 0] - now).abs(), 2) * 10).clamp(0, 1)
+
+
+def _luma(frame: torch.Tensor) -> torch.Tensor:
+    return frame[:, :1] * 0.299 + frame[:, 1:2] * 0.587 + frame[:, 2:] * 0.114
+
+
 def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
     """image (B, 3, H, W) under a gain and an offset for each colour (B, 2, 3)."""
     return (image * (1 + light[:, 0, :, None, None]) + light[:, 1, :, None, None] * 0.5).clamp(0, 1)
@@ -73,7 +86,7 @@ def step(
     K, S = net.config.classes, net.config.strip
     told = tell(world, controls, noise)
     dtype = next(net.trunk.parameters()).dtype
-    logits, colours, features, _ = net.trunk(history(world).to(dtype), told.to(dtype), code)
+    logits, colours, features, _ = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
     lattice = relight(world.lattice, net.light(world.shown[0] if whole_picture is None else whole_picture, told))
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift

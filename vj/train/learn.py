@@ -233,7 +233,7 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
           weights: tuple[Card, dict] | None = None, resume: bool = False, seed: int = 0, device: str = "cpu",
           recipe: str = "", source: str = "", config: TrainConfig | None = None,
           progress: Callable[[float, "Learner", Check], None] | None = None, chunk: int = 50) -> Check:  # fmt: skip
-    """`vj learn`: trains for so many steps or seconds of `clock`, writes `out` at every tenth of the way and at the end.
+    """`vj learn`: trains for so many steps or seconds of `clock`, writes `out` at every twentieth of the way and at the end.
 
     `progress` is told (share done, learner, newest check). Beside `out` lies its progress file for `resume`.
     """
@@ -251,7 +251,7 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
         learner.trainer.share = share
         learner.run(chunk if steps is None else min(chunk, first + steps - learner.steps))
         share = (learner.steps - first) / steps if steps is not None else (clock() - begun) / max(seconds or 1, 1e-6)
-        if share >= min(saved + 0.1, 1):
+        if share >= min(saved + 0.05, 1):
             saved, check = share, learner.check()
             if check.finite:
                 write(out, *learner.publishable(check))

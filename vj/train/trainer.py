@@ -33,6 +33,7 @@ class TrainConfig:
     parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
+    moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
     adversary: float = 0.04  # weight of the adversary on what enters; 0 without
@@ -165,7 +166,7 @@ class Trainer:
         vector = worlds.tell(state, told, noise)
         code = net.encoder(state.shown[0], after, told[:, 0])
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
-        logits, colours, features, _ = net.trunk(worlds.history(seen), vector, code)
+        logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
         logits, colours = logits.float(), colours.float()
         light = net.light(whole, vector).float()
         relit = worlds.relight(state.lattice, light)
@@ -212,7 +213,7 @@ class Trainer:
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
         weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
         parts |= {
-            "classes": class_loss(logits, errors),
+            "classes": config.moving * class_loss(logits, errors),
             "touch": 0.5 * ((colours - after).abs() * needed).mean(),
             "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing)),
             "light": 4 * light_loss(relit, after),
