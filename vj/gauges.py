@@ -91,7 +91,9 @@ def _learning(state: State) -> str:
     if report is None:
         return "off"
     if not state.learner_alive:
-        return "has ended"
+        return f"has ended: {report.message}" if report.message else "has ended"
+    if not report.steps:
+        return report.message or "is getting ready"
     said = f"loss {report.loss:.3f}, {report.steps} steps, skill {report.skill:+.1f} dB, {report.rejected} refused"
     return f"{said}, {report.message}" if report.message else said
 

@@ -40,7 +40,7 @@ def play(settings: Settings) -> None:
         stack.enter_context(keeping.terminated())
         whole = table(settings.table)
         midi = stack.enter_context(open_midi(settings.midi, KnobTable.parse(whole["midi"])))
-        start = opening.begin(settings)
+        start = opening.begin(settings, wait=False)
         source = stack.enter_context(opening.source(settings))
         generator = opening.generator(settings, start)
         model_rate = _model_rate(settings, generator)
@@ -56,8 +56,10 @@ def play(settings: Settings) -> None:
         slot = worker = inbox = None
         if settings.learn and start.footage is not None:
             slot = stack.enter_context(keeping.slot(data_folder("learning"), last_weights()))
-            worker = Worker(start.path, start.footage, slot.folder, settings.seconds_per_update, settings.seed)
-            stack.enter_context(worker)
+            worker = stack.enter_context(
+                Worker(start.path, start.footage, slot.folder, settings.seconds_per_update, settings.seed,
+                       generator.device, sources=start.sources)
+            )  # fmt: skip
             inbox = stack.enter_context(Inbox(slot.folder))
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
         fade = round(settings.fade_seconds * model_rate)
@@ -184,7 +186,8 @@ class LiveShow:
         found += ["" if self.player.alive else "the generator's thread has ended"]
         found += ["" if self.listener.alive else "nothing is heard any more"]
         if self.worker is not None and not self.worker.alive:
-            found += ["the trainer has ended; the show goes on with what was learnt"]
+            said = self.worker.report().message
+            found += [f"the trainer has ended, the show goes on{': ' + said if said else ''}"]
         if self.recorder is not None:
             dropped = self.recorder.dropped
             found += [self.recorder.message, "the film lacks pictures: they came too fast" if dropped else ""]

@@ -4,8 +4,10 @@ What `vj play` and `vj render` have in common. Everything is checked here, while
 """
 
 import contextlib
+import glob
 import hashlib
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,15 +37,19 @@ class Start:
     tensors: dict
     path: Path  # of these weights
     footage: Path | None  # prepared; None: nothing to learn from
+    sources: tuple[Path, ...] = ()  # what that folder is still to be prepared from, if it is not there
 
 
-def begin(settings: Settings) -> Start:
-    """Weights and footage. Raises VJError."""
+def begin(settings: Settings, wait: bool = True) -> Start:
+    """Weights and footage. Raises VJError. Unless told to wait, the demo's footage is left for the trainer to prepare."""
     path = None if settings.from_scratch else weights_file(settings.weights)
     card, tensors = weights.read(path) if path else (None, {})
     height, width = (card.height, card.width) if card else (None, None)
-    prepared = None
-    if settings.learn or settings.from_scratch:
+    prepared, sources = None, ()
+    if not wait and settings.learn and settings.footage is None and card is not None and demo_footage():
+        sources = tuple(demo_footage())
+        prepared = _folder("demo", list(sources), height, width)
+    elif settings.learn or settings.from_scratch:
         try:
             prepared = ready_footage(settings.footage, height, width)
         except FootageError as error:
@@ -56,7 +62,7 @@ def begin(settings: Settings) -> Start:
         nothing = learn.Learner(opened, learn.start(opened, seed=settings.seed), recipe="nothing learnt yet")
         weights.write(path, *nothing.publishable())
         card, tensors = weights.read(path)
-    return Start(card, tensors, path, prepared)
+    return Start(card, tensors, path, prepared, sources)
 
 
 def weights_file(name: str | None) -> Path:
@@ -105,7 +111,7 @@ def _kept(name: str, sources: list[Path], height: int | None, width: int | None)
     height, width = height or Settings().height, width or Settings().width
     if not sources:
         raise FootageError("The demo footage is missing: install the program again, or give --footage.")
-    folder = data_folder("footage") / f"{name}-{width}x{height}-{_mark(sources)}"
+    folder = _folder(name, sources, height, width)
     if not (folder / "card.json").is_file():
         prepare(sources, folder, height, width)
     return folder
@@ -125,6 +131,16 @@ def bar(name: str) -> Iterator[Callable[[float, str], None]]:
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bars:
         task = bars.add_task(name, total=1.0, what="")
         yield lambda share, what: bars.update(task, completed=share, what=what)
+
+
+def _folder(name: str, sources: list[Path], height: int, width: int) -> Path:
+    """Where what is prepared from these sources is kept. What an older state of them left there goes."""
+    home, start = data_folder("footage"), f"{name}-{width}x{height}-"
+    folder = home / f"{start}{_mark(sources)}"
+    for old in home.glob(f"{glob.escape(start)}????????"):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder
 
 
 def _mark(sources: list[Path]) -> str:

@@ -28,13 +28,16 @@ class Worker:
     """Learning beside the show: `with Worker(...) as worker`, then worker.report() and worker.alive."""
 
     def __init__(self, weights: Path | None, footage: Path, slot: Path, seconds_per_update: float = 20.0, seed: int = 0,
-                 device: str = "cpu", config: TrainConfig | None = None):  # fmt: skip
-        """weights: file to start from, None: from nothing; footage: a prepared folder; slot: where to publish."""
+                 device: str = "cpu", config: TrainConfig | None = None, sources: tuple[Path, ...] = ()):  # fmt: skip
+        """weights: file to start from, None: from nothing; footage: a prepared folder; slot: where to publish.
+
+        sources: videos to prepare that folder from first, where it is not there yet.
+        """
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         self._ears, mouth = context.Pipe(duplex=False)
         self._mouth = mouth
-        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config)
+        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config, tuple(sources))
         self._process = context.Process(target=_work, args=(*words, self._stop, mouth), name="vj-trainer", daemon=True)
         self._report = LearningReport()
 
@@ -69,14 +72,16 @@ class Worker:
         return self._report
 
 
-def _work(weights, footage, slot, seconds, seed, device, config, stop, mouth) -> None:
+def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, mouth) -> None:
     """The process's whole life."""
     os.nice(19) if hasattr(os, "nice") else None
     torch.set_num_threads(1)
     parent = os.getppid()
     try:
-        opened = footages.load(footage)
         started = None if weights is None else read(weights)
+        if sources and not (footage / "card.json").is_file():
+            _prepare(sources, footage, started[0] if started else None, stop, mouth)
+        opened = footages.load(footage)
         net = start(opened, started, seed)
         if started is not None:
             adopt_footage(net, opened)
@@ -104,3 +109,18 @@ def _work(weights, footage, slot, seconds, seed, device, config, stop, mouth) ->
             continue
         said = time.monotonic()
         mouth.send(LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
+
+
+def _prepare(sources, footage, card, stop, mouth) -> None:
+    """Measures the footage while the show already runs; says how far it is; leaves off when told."""
+    said = 0.0
+
+    def tell(share: float, _what: str) -> None:
+        nonlocal said
+        if stop.is_set():
+            raise SystemExit
+        if time.monotonic() >= said + SAYS:
+            said = time.monotonic()
+            mouth.send(LearningReport(message=f"looks at the footage first, {share:.0%}"))
+
+    footages.prepare(list(sources), footage, *((card.height, card.width) if card else ()), progress=tell)
