@@ -102,6 +102,12 @@ def test_a_loop_is_found_out(footage):
     assert loop.passed is False and loop.value > 0.9 and "at 90 frames" in loop.note
 
 
+def test_a_world_upside_down_has_the_right_colours_in_the_wrong_places(footage):
+    run = trials.long_run(toy.UpsideDown(), footage, FRAMES, lambda share, what: None)
+    colour = {f.key: f.passed for f in run.figures if f.key.startswith("colour")}
+    assert colour == {key: key != "colour.layout" for key in colour}
+
+
 def test_a_figure_without_value_does_not_reach_its_goal():
     assert Figure("a", 1.0, low=0.8, high=1.3).passed is True
     assert Figure("a", 1.4, low=0.8, high=1.3).passed is False

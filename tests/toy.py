@@ -79,6 +79,11 @@ class Blurred(Toy):
         return cv2.GaussianBlur(picture, (0, 0), 1.5)
 
 
+class UpsideDown(Toy):
+    def finish(self, picture):
+        return np.ascontiguousarray(picture[::-1])
+
+
 class Frozen(Toy):
     def step(self, controls):
         if not hasattr(self, "_kept"):

@@ -212,6 +212,22 @@ def colours(frames: np.ndarray, palette: np.ndarray) -> np.ndarray:
     return np.array(out, np.float32)
 
 
+def layouts(thumbs: np.ndarray) -> np.ndarray:
+    """(T, 30), 0..1: mean colour of ten rows, from thumbs(): where sky and ground are."""
+    return thumbs.reshape(-1, 10, 16, 3).mean(2).reshape(-1, 30)
+
+
+def farness(those: np.ndarray, bank: np.ndarray, apart: int = 0) -> np.ndarray:
+    """Mean |difference| of each layout (T, 30) to the closest of bank (M, 30); `apart`: not from that many around it."""
+    out = []
+    for t, row in enumerate(those):
+        distance = np.abs(bank - row).mean(1)
+        if apart:
+            distance[max(t - apart, 0) : t + apart] = np.inf
+        out.append(distance.min())
+    return np.array(out)
+
+
 def palette_of(frames: np.ndarray) -> np.ndarray:
     """(3, 33), 0..1: quantiles of each colour. Their mean distance is the 1-Wasserstein distance of the histograms."""
     return np.quantile(frames.reshape(-1, 3)[:: max(1, len(frames) // 4)], np.linspace(0, 1, 33), axis=0).T / 255

@@ -134,6 +134,7 @@ def long_run(player: Player, footage: Reference, frames: int, tell: Tell, seed: 
     _sharpness(out, windows, frames)
     _variety(out, edges, np.array(thumbs), windows["end"], plan, footage)
     _colour(out, np.array(colours), palette, footage)
+    _layout(out, np.array(thumbs), footage)
     _novelty(out, edges, footage)
     return out
 
@@ -193,6 +194,19 @@ def _colour(out: Findings, mine: np.ndarray, palette: np.ndarray, footage: Refer
         out.add(f"colour.{name}", last[k], "", 0.75, None,
                 f"second half: share of frames inside the footage's 5-95 %, {low[k]:.3f}..{high[k]:.3f}; "
                 f"at the start {mine[:tenth, k].mean():.3f}, at the end {mine[-tenth:, k].mean():.3f}")  # fmt: skip
+
+
+def _layout(out: Findings, thumbs: np.ndarray, footage: Reference) -> None:
+    """Sky above, ground below: no colour may be in rows where the footage never has it."""
+    some = footage.sample(1500)
+    bank = measures.layouts(np.concatenate([measures.thumbs(footage.frames[i][None]) for i in some]))
+    apart = max(round(2 * footage.fps * len(some) / len(footage.frames)), 1)
+    usual = measures.farness(bank, bank, min(apart, len(bank) // 4)) if len(bank) > 8 else np.ones(1)
+    high = float(np.percentile(usual, 95))
+    mine = measures.farness(measures.layouts(thumbs[len(thumbs) // 2 :]), bank)
+    out.add("colour.layout", (mine <= high).mean(), "", 0.75, None,
+            f"second half: share of frames whose rows have colours as in some frame of the footage, within {high:.3f}; "
+            f"median {np.median(mine):.3f}")  # fmt: skip
 
 
 def _novelty(out: Findings, edges: Edges, footage: Reference) -> None:
