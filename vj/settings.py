@@ -30,7 +30,7 @@ class Settings:
     fullscreen: bool = False
     window: tuple[int, int] | None = (1280, 720)  # px; None: no window at all, drawn headless
     display_rates: tuple[float, ...] = (144, 120, 60, 50, 30, 25, 20)  # pictures a second to choose from
-    display_share: float = 0.45  # of a picture's time that drawing may take; slower displays are not chosen
+    display_share: float = 0.35  # of a picture's time that drawing may take; no faster display is chosen
     look: int = 1
 
     # film
@@ -47,7 +47,7 @@ class Settings:
     device: str = "auto"
     slow_rates: tuple[float, ...] = (30, 25, 20, 15)  # model frames a second to choose from, on a CPU
     fast_rates: tuple[float, ...] = (60, 50, 40, 30, 25, 20, 15)  # on a GPU
-    model_share: float = 0.55  # of a model frame's time that the network may take
+    model_share: float = 0.4  # of a model frame's time that the network may take
     fade_seconds: float = 1.0  # from old weights to new ones
 
     # learning
