@@ -149,19 +149,20 @@ class Painter(nn.Module):
         super().__init__()
         width = config.painter
         self.strip = config.strip
-        self.stem = nn.Conv2d(12 + 4 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
+        self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
         self.head = nn.Conv2d(width, 12, 3, padding=1)
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
-    def forward(self, moved, entered, features, code):
-        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, features (B, a, H/2, W/2), code (B, D, rows) -> (B, 3, H, S)."""
+    def forward(self, moved, entered, means, features, code):
+        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2), code (B, D, rows) -> (B, 3, H, S)."""
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
         cells = F.interpolate(code.to(dtype)[..., None], size=(features.shape[2], 1), mode="nearest")
-        x = [known, features[..., -half:], cells.expand(-1, -1, -1, half)]
+        rows = F.pixel_unshuffle(means.expand(-1, -1, -1, 2).to(dtype) - 0.5, 2)[:, ::2]  # (B, 6, H/2, 1)
+        x = [known, rows.expand(-1, -1, -1, half), features[..., -half:], cells.expand(-1, -1, -1, half)]
         x.append(self.ramp.to(dtype).expand(moved.shape[0], -1, -1, -1))
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
@@ -203,7 +204,8 @@ def code_values(index: torch.Tensor) -> torch.Tensor:
     return digits / half - 1
 
 
-PRIOR_SEES = 6 + 8  # edge colours (2 x 3); own band, far, middle, near, speed, brightness, warmth, controls told or not
+EDGE = 16  # px at the right edge that the prior looks at
+PRIOR_SEES = 3 * 4 * EDGE + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
 
 
 class Prior(nn.Module):
@@ -245,14 +247,14 @@ def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, 
     """What the prior is shown: (B, PRIOR_SEES, rows), from image (B, 3, H, W), controls (B, 6), told (B,) 1 or 0."""
     _B, _, H, _ = image.shape
     rows = H // 4
-    edge = F.avg_pool2d(image[..., -2:], (4, 2))[..., 0], F.avg_pool2d(image[..., -12:], (4, 12))[..., 0]
+    edge = (image[..., -EDGE:] - 0.5).unflatten(2, (rows, 4)).permute(0, 1, 3, 4, 2).flatten(1, 3)  # (B, 3*4*EDGE, rows)
     middle = (torch.arange(rows, device=image.device) + 0.5) / rows
     own = sum(
         controls[:, 1 + i, None] * ((middle >= top) & (middle < bottom))[None] for i, (top, bottom) in enumerate(bands)
     )
     entries = torch.cat([own[:, None], controls[:, 1:4, None].expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
     rest = torch.stack([controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], told], 1)[..., None].expand(-1, -1, rows)
-    return torch.cat([edge[0] * 4 - 2, edge[1] * 4 - 2, entries, rest], 1)
+    return torch.cat([edge * 2, entries, rest], 1)
 
 
 class Net(nn.Module):

@@ -93,9 +93,10 @@ def step(
     whole, _ = transport.split(total, vertical)
     classes = _steady(logits[:, :K], world, whole)
     moved, entered = transport.move(lattice, classes, whole)
-    touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    touched = (logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
     moved = torch.where(touched, colours.float(), moved)
-    painted = net.painter(moved[..., -S:], entered[..., -S:].float(), features, code)
+    means = moved.mean(3, keepdim=True)
+    painted = net.painter(moved[..., -S:], entered[..., -S:].float(), means, features, code)
     strip = torch.where(entered[..., -S:], painted.float(), moved[..., -S:])
     lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
     phase = total - whole

@@ -33,6 +33,7 @@ class TrainConfig:
     parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
+    prior_batch: int = 24  # windows of the prior's own lessons
     moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
@@ -46,15 +47,13 @@ JUDGE_LEARNS = 100  # lessons before the judge is listened to
 class Judge(torch.nn.Module):
     """The adversary: looks at the leading edge as it was and as it becomes, patch by patch (PatchGAN, Isola 2017)."""
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 24):
         super().__init__()
-        norm = torch.nn.utils.parametrizations.spectral_norm
-        self.layers = torch.nn.Sequential(
-            torch.nn.Conv2d(8, width, 4, 2, 1), torch.nn.LeakyReLU(0.2),
-            norm(torch.nn.Conv2d(width, 2 * width, 4, 2, 1)), torch.nn.LeakyReLU(0.2),
-            norm(torch.nn.Conv2d(2 * width, 2 * width, 3, 1, 1)), torch.nn.LeakyReLU(0.2),
-            torch.nn.Conv2d(2 * width, 1, 3, 1, 1),
-        )  # fmt: skip
+        layers = [torch.nn.Conv2d(8, width, 3, padding=1)]
+        for given, made, size, stride in ((1, 2, 4, 2), (2, 3, 4, 2), (3, 3, 3, 1)):
+            layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(given * width, made * width, size, stride, 1)]
+        layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(3 * width, 1, 3, padding=1)]
+        self.layers = torch.nn.Sequential(*layers)
 
     def forward(self, moved, entered, told, strip):
         """The moved strip, what is missing in it, what was told for each row and the strip to be judged.
@@ -76,7 +75,7 @@ class Trainer:
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
-        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 4e-4, betas=(0.5, 0.99))
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 6e-4, betas=(0.5, 0.99))
         self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -175,17 +174,19 @@ class Trainer:
             vertical = bool((net.bank[:, 1] != 0).any())
             proposals, entered = transport.candidates(relit, total, vertical)
             classes = logits[:, :K].argmax(1)
+            every = proposals.gather(1, classes[:, None, None].expand(-1, -1, 3, -1, -1))[:, 0]
+            means = every.mean(3, keepdim=True)
             chosen = classes[:, None, :, -S:]
-            moved = proposals[..., -S:].gather(1, chosen[:, :, None].expand(-1, -1, 3, -1, -1))[:, 0]
+            moved = every[..., -S:]
             missing = entered.expand(-1, -1, after.shape[2], -1)[..., -S:].gather(1, chosen).float()
         missing = self._gaps(missing)
         prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
         known = (moved + off[..., -S:]).clamp(0, 1)
         target = after[..., -S:]
         adversary, parts = None, {}
-        if config.adversary and self.steps >= config.adversary_from:
+        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
             drawn = net.prior.sample(prior_seen, past, self.generator)  # as at the show: no code from the truth
-            twice = [torch.cat([x, x]) for x in (known, missing, features)]
+            twice = [torch.cat([x, x]) for x in (known, missing, means, features)]
             painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
             own = F.interpolate(prior_seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
             fake = torch.where(missing > 0, dreamt, moved)
@@ -195,7 +196,7 @@ class Trainer:
                 parts["fool"] = -config.adversary * _over(missing, self.judge(moved, missing, own, fake).float())
             adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
         else:
-            painted = net.painter(known, missing, features, code).float()
+            painted = net.painter(known, missing, means, features, code).float()
         strip = torch.where(missing > 0, painted, moved)
 
         with torch.no_grad():
@@ -217,8 +218,10 @@ class Trainer:
             "touch": 0.5 * ((colours - after).abs() * needed).mean(),
             "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing)),
             "light": 4 * light_loss(relit, after),
-            "prior": 0.2 * prior_loss,
+            "prior": 0.3 * prior_loss,
         }
+        if self.steps % 2 == 0:  # by turns with the adversary
+            parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
         return parts, adversary
 
     def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
@@ -262,6 +265,24 @@ class Trainer:
         guess = net.prior(seen, past, codes[0])
         loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
         return loss, all_told, past
+
+    def _grade_prior_alone(self) -> torch.Tensor:
+        """More lessons for the prior alone: it is small, and what enters is as good as its guesses."""
+        net, M = self.net, self.net.config.memory
+        batch = self.dataset.batch(self.config.prior_batch, 1, columns=net.config.look)
+        frames, controls = batch.frames.to(self.device), batch.controls.to(self.device)
+        now, B = BEFORE - 1, len(frames)
+        pairs = [(now - back, now - back + 1) for back in range(M + 1)]
+        before, after = (torch.cat([frames[:, pair[side]] for pair in pairs]) for side in (0, 1))
+        speed = torch.cat([controls[:, b, 0] for _, b in pairs])
+        with torch.no_grad():
+            codes = net.encoder(before, after, speed).float().unflatten(0, (-1, B))
+            past = codes[1:].transpose(0, 1).flatten(1, 2)
+            told = (self._random(B) > 0.12).float()
+            edge = (frames[:, now] + self._off_colours(frames[:, now])).clamp(0, 1)
+            seen = prior_sees(edge, controls[:, now + 1], told, BANDS)
+        guess = net.prior(seen, past, codes[0])
+        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
 
     def _teach_judge(self, given: tuple, fake: torch.Tensor, real: torch.Tensor) -> None:
         """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
