@@ -47,7 +47,7 @@ class Dice:
         for row in range(context.shape[1]):
             into = from_context[:, row] + w_above @ above
             back = h @ w_back.T + b_back
-            gates = 1 / (1 + np.exp(-(into[:, : 2 * width] + back[:, : 2 * width])))
+            gates = 0.5 + 0.5 * np.tanh(0.5 * (into[:, : 2 * width] + back[:, : 2 * width]))  # logistic, never overflows
             reset, keep = gates[:, :width], gates[:, width:]
             candidate = np.tanh(into[:, 2 * width :] + reset * back[:, 2 * width :])
             h = candidate + keep * (h - candidate)

@@ -34,6 +34,7 @@ class TrainConfig:
     part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
     prior_batch: int = 24  # windows of the prior's own lessons
+    along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
@@ -204,6 +205,10 @@ class Trainer:
             paint_error = (painted - target).abs().mean(1, keepdim=True)
             edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
             errors[..., -S:] = torch.where(edge, paint_error.expand(-1, K, -1, -1), errors[..., -S:])
+            # Whether calm ground enters or its last pixel is copied on cannot be seen; copied on it is a streak. In doubt
+            # the edge goes with what its row does further in.
+            further_in = torch.softmax(logits[:, :K, :, -20:-10], 1).mean(3, keepdim=True)
+            errors[..., -10:] -= config.along * further_in
             touch_error = (colours - after).abs().mean(1, keepdim=True) + config.touch
             errors = box(torch.cat([errors, touch_error], 1))
             worst = errors[:, :K].amin(1, keepdim=True)
