@@ -108,6 +108,13 @@ def test_a_world_upside_down_has_the_right_colours_in_the_wrong_places(footage):
     assert colour == {key: key != "colour.layout" for key in colour}
 
 
+def test_a_world_that_loses_its_picture_when_the_light_jumps(footage):
+    light = obeying.lights(toy.Startled(), footage, lambda share, what: None, EFFORT).figures
+    figures = {f.key: f for f in light}
+    assert figures["light.brightness.detail"].passed is False
+    assert figures["light.brightness.follows"].passed and figures["light.brightness.settles"].passed
+
+
 def test_a_figure_without_value_does_not_reach_its_goal():
     assert Figure("a", 1.0, low=0.8, high=1.3).passed is True
     assert Figure("a", 1.4, low=0.8, high=1.3).passed is False

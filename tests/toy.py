@@ -148,3 +148,15 @@ def footage_of(player, count: int = 1200, seed: int = 7, fps: float = FPS) -> Re
     cut = int(count * 0.9)
     return Reference(frames, table, ((0, count),), ((cut, count),), ((0, cut),), usual, fps)
 
+
+
+class Startled(Toy):
+    """Loses its picture whenever the light jumps."""
+
+    def finish(self, picture):
+        now = float(picture.mean())
+        self._shock = max(getattr(self, "_shock", 0) - 1, 0)
+        if abs(now - getattr(self, "_last", now)) > 4:
+            self._shock = 12
+        self._last = now
+        return cv2.GaussianBlur(picture, (0, 0), 3) if self._shock else picture
