@@ -100,5 +100,5 @@ set -e; \
 constraint="-c constraints.txt"; \
 if [ "$$(uname)" = Darwin ] || nvidia-smi -L 2>/dev/null | grep -q GPU; then constraint=; fi; \
 echo "Setting up $(VENV) (the first time takes a few minutes)"; \
-$(BIN)/python -m pip install -q --disable-pip-version-check $$constraint -e $(1)
+$(BIN)/python -m pip install --disable-pip-version-check $$constraint -e $(1)
 endef
