@@ -40,7 +40,7 @@ def test_other_seed_other_frames(weights):
 
 def test_a_reset_shows_one_of_the_first_pictures(weights):
     generator = Generator(*weights)
-    firsts = weights[1]["first_frames"].permute(0, 2, 3, 1).numpy()
+    firsts = weights[1]["first_frames"][:, :3].permute(0, 2, 3, 1).numpy()
     assert any(np.array_equal(generator.reset(seed), first) for seed in (1, 2, 3) for first in firsts)
 
 

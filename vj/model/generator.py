@@ -76,9 +76,9 @@ class Generator:
     def reset(self, seed: int) -> np.ndarray:
         """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
         self.dice.seed(seed)
-        firsts = self.net.first_frames
-        frame = firsts[int(np.random.default_rng(seed).integers(len(firsts)))][None].float() / 255
-        self.world = worlds.begin(self.net, (frame,), torch.zeros(1, device=self.device))
+        chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
+        frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
+        self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
         return _pixels(frame)
 
     @torch.inference_mode()

@@ -31,7 +31,7 @@ class ModelConfig:
     prior: int = 96  # channels of the prior
     look: int = 24  # px at the right edge that the encoder sees
     memory: int = 4  # past frames of codes that the prior sees
-    seeds: int = 16  # first pictures kept beside the weights
+    seeds: int = 10  # first pictures kept beside the weights (under 1 MB at 160x96)
 
     @property
     def rows(self) -> int:
@@ -156,7 +156,8 @@ class Painter(nn.Module):
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
     def forward(self, moved, entered, means, features, code):
-        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2), code (B, D, rows) -> (B, 3, H, S)."""
+        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
+        code (B, D, rows) -> (B, 3, H, S)."""
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
@@ -269,4 +270,6 @@ class Net(nn.Module):
         self.encoder = Encoder(config)
         self.prior = Prior(config)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
-        self.register_buffer("first_frames", torch.zeros(config.seeds, 3, config.height, config.width, dtype=torch.uint8))
+        shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
+        self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))
+        self.register_buffer("first_speeds", torch.zeros(config.seeds))

@@ -83,7 +83,9 @@ class Dataset:
         return frames, torch.from_numpy(controls)
 
     def batch(self, size: int, ahead: int, light: float = 0.5, columns: int | None = None) -> Batch:
-        """`size` random windows; `light` is the share whose light is changed; with `columns` (the right ones only) none is. Every item of a batch has its own stride."""
+        """`size` random windows; `light` is the share whose light is changed; with `columns` (the right ones only) none is.
+        Every item of a batch has its own stride.
+        """
         frames, controls = [], []
         for _ in range(size):
             last = int(self.rng.choice(self._targets, p=self._chances))

@@ -45,17 +45,22 @@ def dataset(footage: Footage, seed: int = 0) -> Dataset:
     return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed)
 
 
-def first_frames(footage: Footage, count: int) -> torch.Tensor:
-    """Good first pictures, uint8 (count, 3, H, W): from all over the training part, where most is to be seen."""
-    data = dataset(footage)
-    where = np.concatenate([np.arange(start + 2, max(stop, start + 3)) for start, stop in data.training])
-    picked = []
+def first_frames(footage: Footage, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Good first pictures, from all over the training part, where it moves and most is to be seen.
+
+    Each above the frame before it, uint8 (count, 6, H, W), and the speeds (count,) between the two.
+    """
+    data, picked = dataset(footage), []
+    where = np.concatenate([np.arange(start + 1, max(stop, start + 2)) for start, stop in data.training])
     for part in np.array_split(where, count):
         part = part if len(part) else where
         candidates = part[:: max(1, len(part) // 12)]
-        detail = [np.abs(np.diff(footage.frames[i].astype(np.float32), axis=1)).mean() for i in candidates]
-        picked.append(footage.frames[candidates[int(np.argmax(detail))]])
-    return torch.from_numpy(np.stack(picked)).permute(0, 3, 1, 2).contiguous()
+        moving = [i for i in candidates if footage.controls[i, 0] > 0.5] or candidates
+        detail = [np.abs(np.diff(footage.frames[i].astype(np.float32), axis=1)).mean() for i in moving]
+        picked.append(int(moving[int(np.argmax(detail))]))
+    pairs = np.stack([footage.frames[[i, max(i - 1, 0)]] for i in picked])
+    speeds = torch.from_numpy(footage.controls[picked, 0].copy())
+    return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).flatten(1, 2).contiguous(), speeds
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
@@ -64,7 +69,9 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
     if weights is None:
         config = config or ModelConfig()
         config = replace(config, height=height, width=width)
-        return fresh(config, footage.card.motions, first_frames(footage, config.seeds), seed)
+        net = fresh(config, footage.card.motions, seed)
+        adopt_footage(net, footage)
+        return net
     net = build(*weights)
     if (net.config.height, net.config.width) != (height, width):
         raise WeightsError(
@@ -77,7 +84,9 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
     net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
-    net.first_frames.copy_(first_frames(footage, net.config.seeds))
+    frames, speeds = first_frames(footage, net.config.seeds)
+    net.first_frames.copy_(frames)
+    net.first_speeds.copy_(speeds)
 
 
 class Learner:

@@ -234,14 +234,16 @@ def lights(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) 
         seconds, end, kept = _step_of_light(player, footage, k, max(round(8 * effort), 3))
         out.add(f"light.{name}.settles", seconds, "s", None, 1.0,
                 f"until 80 % of the answer to a step; at 3 s it is {end:.2f} of what was told")  # fmt: skip
-        out.add(f"light.{name}.detail", kept, "x", 0.75, 1.4, "slope energy 4 frames after a sudden step : before, per light")
+        out.add(f"light.{name}.detail", kept, "x", 0.75, None,
+                "slope energy 4 frames after a sudden step against before; 1: the picture is what it was")  # fmt: skip
     return out
 
 
 def _step_of_light(player: Player, footage: Reference, which: int, steps: int) -> tuple[float, float, float]:
-    """Steps between -0.6 and 0.6: seconds until the mean answer is there, how much of it comes, detail left 4 frames on.
+    """Steps between -0.6 and 0.6: seconds until the mean answer is there, how much of it comes, share of detail that stays.
 
-    Detail is slope energy in the left 60 % of the picture, where nothing has entered meanwhile, over mean luma squared.
+    Detail is slope energy over mean luma squared, in the left 60 % of the picture, where nothing has entered in the 4
+    frames after the step.
     """
     fps, length = footage.fps, int(3 * footage.fps)
     table = footage.controls[told_plan(footage.clips, (steps + 1) * length, 6 + which)].copy()
@@ -260,9 +262,9 @@ def _step_of_light(player: Player, footage: Reference, which: int, steps: int) -
         at = k * length
         before = np.mean(seen[at - int(fps) : at])
         answers.append((np.array(seen[at : at + length]) - before) / (signs[k] - signs[k - 1]))
-        kept.append(detail[at + 3] / max(detail[at - 1], 1e-9))
+        kept.append(abs(np.log(max(detail[at + 3], 1e-9) / max(detail[at - 1], 1e-9))))  # lost or made up
     smooth = np.convolve(np.pad(np.mean(answers, 0), 2, mode="edge"), np.ones(5) / 5, "valid")
-    return measures.settling(smooth) / fps, float(smooth[-length // 3 :].mean()), float(np.mean(kept))
+    return measures.settling(smooth) / fps, float(smooth[-length // 3 :].mean()), float(np.exp(-np.mean(kept)))
 
 
 def known_mean(rows: np.ndarray) -> np.ndarray:

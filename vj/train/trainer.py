@@ -307,11 +307,9 @@ def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
     return (verdict * weight).sum() / weight.sum().clamp(min=1e-3)
 
 
-def fresh(config: ModelConfig, bank, first_frames=None, seed: int = 0) -> Net:
+def fresh(config: ModelConfig, bank, seed: int = 0) -> Net:
     """A network that knows nothing yet, with the bank of displacements measured in the footage (K, 2) px."""
     torch.manual_seed(seed)
     net = Net(config)
     net.bank.copy_(torch.as_tensor(bank, dtype=torch.float32))
-    if first_frames is not None:
-        net.first_frames.copy_(first_frames)
     return net
