@@ -1,6 +1,5 @@
 """Line-in and playing through a virtual sound card: PulseAudio with a null sink, started and ended by the test."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -33,8 +32,8 @@ class Card:
 
     def start(self):
         self.server = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no"]
-            + ["--high-priority=no", "-L", "module-native-protocol-unix auth-anonymous=1", "-L", " ".join(SINK)],
+            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no",
+             "--high-priority=no", "-L", "module-native-protocol-unix auth-anonymous=1", "-L", " ".join(SINK)],
             stderr=subprocess.DEVNULL,
         )
         until(lambda: self.ctl("info").returncode == 0)
@@ -106,7 +105,7 @@ def test_what_is_played_is_heard(card, song):
 
 
 def test_an_unknown_input_is_one_sentence(card):
-    with pytest.raises(SoundError, match="'banjo' cannot be opened.*pulse"):
+    with pytest.raises(SoundError, match=r"'banjo' cannot be opened.*pulse"):
         LineIn("banjo")
 
 

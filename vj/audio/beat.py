@@ -58,10 +58,18 @@ class BeatTracker:
         """s heard so far."""
         return self._hops * self.hop
 
-    def feed(self, onset: float, low: float = 0.0, snare: float = 0.0, colour: np.ndarray | None = None) -> Beat | None:
+    def feed(
+        self,
+        onset: float,
+        low: float = 0.0,
+        snare: float = 0.0,
+        colour: np.ndarray | None = None,
+        quiet: bool = False,
+    ) -> Beat | None:
         """onset: strength of this hop, >= 0, any scale that stays within about 100:1. Returns the beat to be told now.
 
         low, snare: strengths of bass and snare onsets, colour: (n,) spectrum; they tell where the bar begins.
+        quiet: there is no sound at all.
         """
         hop = self._hops
         self._hops += 1
@@ -69,7 +77,7 @@ class BeatTracker:
         self._mean += (onset - self._mean) * max(0.002, 1 / (hop + 5))
         self._bar.hear(low, snare, colour)
         if hop * self.hop >= 1.5 and hop % round(EVERY / self.hop) == 0:
-            self._look_at_tempo()
+            self._look_at_tempo(quiet)
         period, position = self._model.step(onset / max(self._mean, 1e-6) + 0.3)
         return self._tell(hop, period, position)
 
@@ -87,14 +95,14 @@ class BeatTracker:
             self.confidence = max(self.confidence, 0.8)
         self._model.place(since, period)
 
-    def _look_at_tempo(self) -> None:
+    def _look_at_tempo(self, quiet: bool) -> None:
         evidence = self._pulse.evidence(self._model.periods)
         tapped, until = self._tapped
         if tapped and self.time < until:
             evidence = np.exp(-0.5 * (np.log(self._model.periods / tapped) / 0.06) ** 2)
         self._model.weigh(((evidence + 0.1) / 1.1) ** 0.5)
-        certainty = self._certainty()
-        rate = EVERY / (1.0 if certainty > self.confidence else CALM_FALL)
+        certainty = 0.0 if quiet else self._certainty()
+        rate = EVERY / (0.7 if certainty > self.confidence else 1.0 if quiet else CALM_FALL)
         self.confidence += (certainty - self.confidence) * rate
 
     def _certainty(self) -> float:
@@ -133,7 +141,7 @@ class BeatTracker:
             place = self._bar.turn()
             if self._shown:
                 beat = Beat(max(sounds, 0.0), told, place)
-        while sounds <= told:
+        while sounds - told < self.hop / 2:
             sounds += exact * self.hop
         self.next_beat = sounds if self._shown else 0.0
         self.phase = float(1 - (sounds - told) / (exact * self.hop)) % 1.0 if self._shown else 0.0

@@ -17,10 +17,11 @@ BANDS = ((20, 160), (160, 800), (800, 4000), (4000, 16000))
 """Hz: low, low_mid, high_mid, high."""
 
 WINDOW = 1024 / 48000  # s, the analysis window; highs are also looked at through its newer half
-ALWAYS, NEVER, QUIET = -40.0, -70.0, -43.0  # dBFS: louder is never gated; softer always; between, only what is steady
-MOVING = np.array([1.3, 3.0, 1.5, 1.5, 1.5])  # mean change in dB per 0.1 s above which a sound is no noise or hum
+ALWAYS, NEVER, QUIET = -40.0, -80.0, -43.0  # dBFS: louder is never gated; softer always; between, only what is steady
+MOVING = np.array([1.0, 1.6, 0.75, 0.6, 0.6])  # mean change in dB per 0.1 s above which a sound is no noise or hum
 RISE, FALL = 0.012, 0.15  # s, envelopes of loudness and bands
 USUAL = 12.0  # s, what is usual is learnt over this time
+PATIENCE = 4.0  # s, a level far from the usual is taken for the new usual after this
 FLASH = 0.07  # s, an onset fades
 MOST = 3.0  # loudness and bands reach no further
 
@@ -48,8 +49,8 @@ class FeatureExtractor:
         self._weights = np.interp(self._spectrum.centres, [170, 200, 1800, 2200], [1.3, 1.0, 1.0, 0.9])
         self._weights /= self._weights.sum()
         self._envelopes, self._usual = np.zeros(5), np.zeros(5)  # loudness and four bands
-        self._slow, self._open_for = np.zeros(5), 0.0
-        self._energy, self._most = 0.0, 0.0
+        self._slow, self._open_for, self._far_for = np.zeros(5), 0.0, 0.0
+        self._energy, self._minute = 0.0, 0.0  # over bars, over a minute
         self._flash, self._counts = np.zeros(3), [0, 0, 0]
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
@@ -83,7 +84,7 @@ class FeatureExtractor:
             self._clipped_until = time + 0.5
         window = self._window
         window[: -self.hop] = window[self.hop :]
-        window[-self.hop :] = np.clip(new, -8, 8)
+        window[-self.hop :] = np.clip(new, -2, 2)
         mags, drums, loud, centroid = self._spectrum.look(window)
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
@@ -98,7 +99,7 @@ class FeatureExtractor:
             self.beat.tap(self._tap)
             self._tap = None
         low, snare, _ = self._onsets.scores
-        beat = self.beat.feed(onset, float(low), float(snare), colour)
+        beat = self.beat.feed(onset, float(low), float(snare), colour, quiet=openness < 0.5)
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
@@ -137,9 +138,12 @@ class FeatureExtractor:
         if openness > 0.5:
             self._open_for += self.step
             self._slow += (self._envelopes - self._slow) * (1 - np.exp(-self.step / 0.7))
+            far = self._slow[0] < 0.12 * self._usual[0] or self._slow[0] > 6 * self._usual[0]
+            self._far_for = self._far_for + self.step if far else 0.0
+            if self._far_for > PATIENCE:  # the room, or somebody's hand on the mixer, has changed: learn anew
+                self._usual[:], self._open_for, self._far_for = self._slow, 2.0, 0.0
             rate = self.step / min(USUAL, max(self._open_for, self.step))
-            far = (self._slow[0] < 0.05 * self._usual[0]) or (self._slow[0] > 6 * self._usual[0])
-            self._usual += (self._envelopes - self._usual) * (max(rate, self.step / 0.7) if far else rate)
+            self._usual += (self._envelopes - self._usual) * rate
         usual = np.maximum(self._usual, [1e-9, *(0.01 * self._usual[0] * np.array([1.0, 1.0, 0.6, 0.4]))]) + 1e-9
         return np.minimum(self._envelopes / usual, MOST) * openness
 
@@ -156,11 +160,12 @@ class FeatureExtractor:
         return rise * openness, roots
 
     def _intensity(self, relative: np.ndarray) -> float:
-        """0..1: energy over about two bars, against the most of the last minutes; full and bright is intense."""
+        """0..1: energy over about two bars against that of the last minute; 0.5 is as usual, full and bright is more."""
         energy = float(0.5 * relative[0] + 0.2 * relative[1] + 0.3 * relative[4])
         self._energy += (energy - self._energy) * self.step / 4.0
-        self._most = max(self._energy, self._most * np.exp(-self.step / 180), 0.3)
-        return float(min(1.0, self._energy / self._most))
+        self._minute += (energy - self._minute) * self.step / min(60.0, max(self._open_for, 4.0))
+        intensity = min(1.0, 0.5 * self._energy / max(self._minute, 0.3))
+        return float(intensity) if intensity > 0.003 else 0.0
 
 
 class _Spectrum:
@@ -215,12 +220,12 @@ class _Gate:
 
     def look(self, loud: np.ndarray) -> tuple[float, float]:
         """loud: (5,) RMS of all and of the bands -> openness 0..1, level dBFS."""
-        self._power += (loud.astype(float) ** 2 - self._power) * (1 - np.exp(-self._step / 0.05))
+        self._power += (loud.astype(float) ** 2 - self._power) * (1 - np.exp(-self._step / 0.1))
         level = 10 * np.log10(self._power + 1e-12)
         self._hops += 1
         if self._hops % self._every == 0:
             now = np.maximum(level, NEVER - 10)
-            change = np.minimum(np.abs(now - self._before), 6.0)
+            change = np.minimum(np.abs(now - self._before), 4.0)
             change[now < level[0] - 25] = 0  # bands that hardly sound do not count
             self._changes.append(change)
             self._before = now
