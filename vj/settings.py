@@ -92,7 +92,8 @@ def starter_weights() -> Path:
 
 
 def demo_footage() -> list[Path]:
-    return sorted(packed("models").glob("demo*.mp4"))
+    """What the starter weights learnt from, and go on learning from if nothing else is given."""
+    return sorted(packed("models").glob("demo_fields.mp4"))
 
 
 def last_weights() -> Path:
