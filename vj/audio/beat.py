@@ -128,7 +128,7 @@ class BeatTracker:
     def _tell(self, hop: int, period: int, position: int) -> Beat | None:
         ahead = period - position if position > 0 else 0
         self._shown = self.confidence > (HIDDEN if self._shown else SHOWN)
-        exact = self._model.exact_period()
+        exact = self._model.exact_period() if self._shown else float(period)
         self.tempo = 60 / (exact * self.hop) if self._shown else 0.0
         sounds = (hop + 1 + ahead) * self.hop - DELAY  # s, the beat next to come by the model
         told = (hop + 1) * self.hop
@@ -334,5 +334,5 @@ class _Bar:
 
 def _autocorrelation(x: np.ndarray) -> np.ndarray:
     """(n,) sums of x[t] x[t + lag] for lags 0..n-1."""
-    size = 1 << (2 * len(x) - 1).bit_length()
+    size = -(-2 * len(x) // 256) * 256  # quick to transform
     return np.fft.irfft(np.abs(np.fft.rfft(x, size)) ** 2)[: len(x)]

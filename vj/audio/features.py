@@ -23,6 +23,7 @@ RISE, FALL = 0.012, 0.15  # s, envelopes of loudness and bands
 USUAL = 12.0  # s, what is usual is learnt over this time
 PATIENCE = 4.0  # s, a level far from the usual is taken for the new usual after this
 FLASH = 0.07  # s, an onset fades
+LEAST = np.array([0.0, 0.01, 0.01, 0.006, 0.004])  # what is usual in a band is at least this share of all
 MOST = 3.0  # loudness and bands reach no further
 
 
@@ -49,9 +50,11 @@ class FeatureExtractor:
         self._weights = np.interp(self._spectrum.centres, [170, 200, 1800, 2200], [1.3, 1.0, 1.0, 0.9])
         self._weights /= self._weights.sum()
         self._envelopes, self._usual = np.zeros(5), np.zeros(5)  # loudness and four bands
+        self._attack, self._decay = 1 - np.exp(-self.step / RISE), 1 - np.exp(-self.step / FALL)
         self._slow, self._open_for, self._far_for = np.zeros(5), 0.0, 0.0
         self._energy, self._minute = 0.0, 0.0  # over bars, over a minute
-        self._flash, self._counts = np.zeros(3), [0, 0, 0]
+        self._flash, self._counts = [0.0] * 3, [0, 0, 0]
+        self._fade = float(np.exp(-self.step / FLASH))
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
         self._tap: float | None = None
@@ -89,9 +92,8 @@ class FeatureExtractor:
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
         onset, colour = self._rise(mags, openness)
-        onsets = self._onsets.feed(drums, quiet=openness < 0.5)
-        self._flash *= np.exp(-self.step / FLASH)
-        self._flash[self._flash < 0.01] = 0
+        onsets = self._onsets.feed(drums, openness < 0.5)
+        self._flash = [x * self._fade if x > 0.01 else 0.0 for x in self._flash]
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
             self._counts[CLASSES.index(told.kind)] += 1
@@ -99,13 +101,13 @@ class FeatureExtractor:
             self.beat.tap(self._tap)
             self._tap = None
         low, snare, _ = self._onsets.scores
-        beat = self.beat.feed(onset, float(low), float(snare), colour, quiet=openness < 0.5)
+        beat = self.beat.feed(onset, low, snare, colour, quiet=openness < 0.5)
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
         tracker = self.beat
-        kick, snare, hat = (float(x) for x in self._flash)
-        loudness, *bands = (float(x) for x in relative)
+        kick, snare, hat = self._flash
+        loudness, *bands = relative.tolist()
         self.features = AudioFeatures(
             time=time,
             level_db=level,
@@ -133,26 +135,26 @@ class FeatureExtractor:
 
     def _relate(self, loud: np.ndarray, openness: float) -> np.ndarray:
         """loud: (5,) RMS of all and of the bands -> (5,) against what is usual here, 0..MOST, 0 when the gate is shut."""
-        rise, fall = 1 - np.exp(-self.step / RISE), 1 - np.exp(-self.step / FALL)
-        self._envelopes += np.where(loud > self._envelopes, rise, fall) * (loud - self._envelopes)
+        change = loud - self._envelopes
+        self._envelopes += np.where(change > 0, self._attack, self._decay) * change
         if openness > 0.5:
             self._open_for += self.step
-            self._slow += (self._envelopes - self._slow) * (1 - np.exp(-self.step / 0.7))
+            self._slow += (self._envelopes - self._slow) * (self.step / 0.7)
             far = self._slow[0] < 0.12 * self._usual[0] or self._slow[0] > 6 * self._usual[0]
             self._far_for = self._far_for + self.step if far else 0.0
             if self._far_for > PATIENCE:  # the room, or somebody's hand on the mixer, has changed: learn anew
                 self._usual[:], self._open_for, self._far_for = self._slow, 2.0, 0.0
             rate = self.step / min(USUAL, max(self._open_for, self.step))
             self._usual += (self._envelopes - self._usual) * rate
-        usual = np.maximum(self._usual, [1e-9, *(0.01 * self._usual[0] * np.array([1.0, 1.0, 0.6, 0.4]))]) + 1e-9
+        usual = np.maximum(self._usual, LEAST * self._usual[0]) + 1e-9
         return np.minimum(self._envelopes / usual, MOST) * openness
 
     def _rise(self, mags: np.ndarray, openness: float) -> tuple[float, np.ndarray]:
         """mags: (36,) -> how strongly they rise in this hop (spectral flux of square roots), and the roots themselves."""
-        level = float(mags.mean())
+        level = float(mags.sum()) / len(mags)
         if openness > 0.5 or level > self._gain:
             fall = 6.0 if level > 0.03 * self._gain else 1.5
-            self._gain += (1 - np.exp(-self.step / (0.3 if level > self._gain else fall))) * (level - self._gain)
+            self._gain += self.step / (0.3 if level > self._gain else fall) * (level - self._gain)
         roots = np.sqrt(mags / (self._gain + 1e-9))
         rise = float(np.maximum(roots - self._roots[0], 0) @ self._weights)
         self._roots[:-1] = self._roots[1:]
@@ -198,7 +200,7 @@ class _Spectrum:
         spectrum = np.abs(np.fft.rfft(self._hann * (window - self._mean @ window)))
         sums = self._sums @ (spectrum * spectrum)
         newer = window[self.size // 2 :]
-        short = np.abs(np.fft.rfft(self._short * (newer - newer.mean())))
+        short = np.abs(np.fft.rfft(self._short * (newer - newer.sum() / len(newer))))
         drums = np.sqrt(np.concatenate([sums[:4], self._high @ (short * short)]))
         shapes = self._triangles @ spectrum
         centroid = float(shapes[36] / shapes[37]) if shapes[37] > 1e-6 else 0.0
@@ -220,7 +222,7 @@ class _Gate:
 
     def look(self, loud: np.ndarray) -> tuple[float, float]:
         """loud: (5,) RMS of all and of the bands -> openness 0..1, level dBFS."""
-        self._power += (loud.astype(float) ** 2 - self._power) * (1 - np.exp(-self._step / 0.1))
+        self._power += (loud * loud - self._power) * (self._step / 0.1)
         level = 10 * np.log10(self._power + 1e-12)
         self._hops += 1
         if self._hops % self._every == 0:
