@@ -1,7 +1,9 @@
 """Onsets are answered once, each in its band; smoothing is right at any rate; drive 0 and silence are calm."""
 
 import tomllib
+from dataclasses import replace
 from importlib.resources import files
+from itertools import pairwise
 
 import pytest
 
@@ -15,8 +17,11 @@ FULL = Knobs(drive=1.0)
 MUSIC = AudioFeatures(loudness=1.0)
 
 
+ALONE = replace(TABLE, every=dict.fromkeys(TABLE.every, 1e6))  # nothing passes by itself
+
+
 def settled(fps: float = 15.0) -> Mapping:
-    mapping = Mapping(TABLE, fps=15.0)
+    mapping = Mapping(ALONE, fps=15.0)
     for _ in range(int(20 * fps)):
         mapping.turn(MUSIC, FULL, 1 / fps)
     return mapping
@@ -40,8 +45,8 @@ def test_a_pulse_holds_three_frames_and_falls_over_six():
     top = TABLE.strength["kick"]
     assert near[:3] == pytest.approx([top] * 3)
     falling = [top * (1 - (n + 0.5) / 6) for n in range(6)]
-    assert near[3:9] == pytest.approx([max(f, TABLE.music) for f in falling], abs=1e-3)
-    assert near[9:] == pytest.approx([TABLE.music] * 3, abs=1e-3)
+    assert near[3:9] == pytest.approx([max(f, TABLE.rest) for f in falling], abs=1e-3)
+    assert near[9:] == pytest.approx([TABLE.rest] * 3, abs=1e-3)
 
 
 def test_at_twice_the_rate_a_pulse_lasts_as_long():
@@ -49,7 +54,7 @@ def test_at_twice_the_rate_a_pulse_lasts_as_long():
     hit = AudioFeatures(loudness=1.0, kicks=1, kick=1.0)
     near = [mapping.turn(hit, FULL, 1 / 30).near for _ in range(24)]
     assert sum(n == pytest.approx(TABLE.strength["kick"]) for n in near) == 6
-    assert sum(n > TABLE.music + 1e-2 for n in near) in (17, 18)
+    assert sum(n > TABLE.rest + 1e-2 for n in near) in (17, 18)
 
 
 def test_a_count_is_answered_once_however_late_it_is_read():
@@ -82,15 +87,15 @@ def test_a_weak_onset_is_still_seen():
 
 def test_drive_zero_music_does_nothing():
     mapping, still = Mapping(TABLE), Mapping(TABLE)
+    told = []
     knobs = Knobs(drive=0.0, speed=1.5, warmth=0.25)
     loud = AudioFeatures(loudness=3.0, intensity=1.0, kick=1.0, snare=1.0, hat=1.0)
     for frame in range(100):
-        told = mapping.turn(
-            AudioFeatures(loudness=3.0, intensity=1.0, kick=1.0, kicks=frame, snares=frame, hats=frame), knobs, 1 / 15
-        )
-        assert told == still.turn(AudioFeatures(), knobs, 1 / 15)
-    assert told == Controls(1.5, TABLE.quiet, TABLE.quiet, TABLE.quiet, 0.0, 0.25)
-    assert mapping.turn(loud, FULL, 1 / 15) != told
+        counts = {"kicks": frame, "snares": frame, "hats": frame}
+        told.append(mapping.turn(replace(loud, **counts), knobs, 1 / 15))
+        assert told[-1] == still.turn(AudioFeatures(), knobs, 1 / 15)
+    assert told[0] == Controls(1.5, TABLE.rest, TABLE.rest, TABLE.rest, 0.0, 0.25)
+    assert mapping.turn(loud, FULL, 1 / 15) != told[-1]
 
 
 def test_silence_is_a_calm_cruise():
@@ -98,9 +103,37 @@ def test_silence_is_a_calm_cruise():
     for _ in range(300):
         told = mapping.turn(AudioFeatures(), FULL, 1 / 15)
     assert told.speed == pytest.approx(TABLE.speed.silence, abs=1e-3)
-    assert (told.far, told.middle, told.near) == pytest.approx([TABLE.quiet] * 3, abs=1e-3)
+    assert (told.far, told.middle, told.near) == pytest.approx([TABLE.rest] * 3, abs=1e-3)
     assert told.brightness == pytest.approx(TABLE.light.silence, abs=1e-3)
     assert 0 < told.speed < 1
+
+
+def passing(mapping: Mapping, features, knobs: Knobs, seconds: float, band: str, fps: float = 15.0) -> int:
+    """How many things enter in a band."""
+    values = [getattr(mapping.turn(features(n), knobs, 1 / fps), band) for n in range(round(seconds * fps))]
+    return sum(a < 0.5 <= b for a, b in pairwise(values))
+
+
+def test_in_silence_and_without_drive_things_pass_by_themselves():
+    for features, knobs in ((AudioFeatures(), FULL), (AudioFeatures(loudness=2.0), Knobs(drive=0.0))):
+        for band, every in TABLE.every.items():
+            for fps in (15, 30):
+                seen = passing(Mapping(TABLE), lambda _, f=features: f, knobs, 60, band, fps)
+                assert seen == pytest.approx(60 / every, abs=1)
+
+
+def test_where_music_speaks_only_music_is_answered():
+    """A kick a second: near has these sixty; far, where nothing is heard, cruises."""
+
+    def kicks(n):
+        return AudioFeatures(loudness=1.0, kick=1.0, kicks=n // 15)
+
+    mapping = settled()
+    for n in range(45):
+        mapping.turn(kicks(n), FULL, 1 / 15)
+    mapping._table, mapping._way = TABLE, dict.fromkeys(TABLE.every, 0.0)
+    assert passing(mapping, lambda n: kicks(n + 45), FULL, 60, "near") == pytest.approx(60, abs=1)
+    assert passing(Mapping(TABLE), kicks, FULL, 60, "far") == pytest.approx(60 / TABLE.every["far"], abs=1)
 
 
 def test_smoothing_agrees_at_24_60_and_144_fps():
@@ -134,7 +167,7 @@ def test_louder_is_faster_and_lighter_and_never_out_of_range():
         ("strength", "hat", float("nan")),
         ("pulse", "hold", -1),
         ("speed", "seconds", 0),
-        ("rest", "music", True),
+        ("cruise", "rest", True),
     ],
 )
 def test_a_wrong_line_is_named(section, key, value):

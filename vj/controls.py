@@ -38,8 +38,10 @@ class SoundTable:
     hold: float  # frames of the footage's rate
     fall: float
     least: float  # 0..1
-    quiet: float  # 0..1.5
-    music: float
+    every: dict[str, float]  # height band -> s from one thing to the next that passes by itself
+    passing: float  # their strength, 0..1.5
+    patience: float  # s
+    rest: float  # 0..1.5
     speed: Curve
     light: Curve
 
@@ -59,8 +61,10 @@ class SoundTable:
             hold=_number(table, "pulse", "hold", 1, 100),
             fall=_number(table, "pulse", "fall", 0, 100),
             least=_number(table, "pulse", "least", 0, 1),
-            quiet=_number(table, "rest", "quiet", 0, 1.5),
-            music=_number(table, "rest", "music", 0, 1.5),
+            every={band: _number(table, "cruise", band, 0.1, 1e6) for band in BAND_NAMES},
+            passing=_number(table, "cruise", "strength", 0, 1.5),
+            patience=_number(table, "cruise", "patience", 0.1, 1e6),
+            rest=_number(table, "cruise", "rest", 0, 1.5),
             **curves,
         )
 
@@ -80,7 +84,9 @@ class Mapping:
         self._table = table
         self._hold, self._fall = table.hold / fps, table.fall / fps  # s
         self._counts = dict.fromkeys(CLASSES, 0)  # onsets answered so far
-        self._pulses = {name: Pulse() for name in CLASSES}
+        self._pulses = {name: Pulse() for name in (*CLASSES, *BAND_NAMES)}  # of onsets, and of what passes by itself
+        self._since = dict.fromkeys(CLASSES, math.inf)  # s since the last onset
+        self._way = dict.fromkeys(BAND_NAMES, 0.0)  # 0..1 to the next thing that passes by itself
         self._speed = table.speed.silence  # smoothed, times the knob
         self._light = table.light.silence
         self._presence = 0.0  # 0 no music, 1 music; smoothed
@@ -91,12 +97,15 @@ class Mapping:
         self._speed = _approach(self._speed, table.speed.at(features.loudness, features.intensity), dt, table.speed)
         self._light = _approach(self._light, table.light.at(features.loudness, features.intensity), dt, table.light)
         self._presence = _approach(self._presence, min(features.loudness, 1.0), dt, table.light)
-        entries = dict.fromkeys(BAND_NAMES, table.quiet + (table.music - table.quiet) * drive * self._presence)
+        entries, told = dict.fromkeys(BAND_NAMES, table.rest), dict.fromkeys(BAND_NAMES, 0.0)
         for name in CLASSES:
+            pulse = drive * self._onset(name, getattr(features, name), getattr(features, f"{name}s"), dt)
             band = table.entries.get(name)
-            pulse = drive * self._pulse(name, getattr(features, name), getattr(features, f"{name}s"), dt)
             if band:
                 entries[band] = max(entries[band], pulse)
+                told[band] = max(told[band], float(self._since[name] < table.patience))
+        for band in BAND_NAMES:
+            entries[band] = max(entries[band], self._cruise(band, 1 - drive * self._presence * told[band], dt))
         return Controls(
             speed=_clip(knobs.speed * (1 + drive * (self._speed - 1)), 0, 4),
             brightness=_clip(drive * self._light, -1, 1),
@@ -104,14 +113,30 @@ class Mapping:
             **{band: _clip(value, 0, 1.5) for band, value in entries.items()},
         )
 
-    def _pulse(self, name: str, strength: float, count: int, dt: float) -> float:
-        """The envelope in the middle of this frame. A count that went back is that of a new ear."""
-        pulse, seen = self._pulses[name], self._counts[name]
-        self._counts[name] = count
-        level = self._shape(pulse)
+    def _onset(self, name: str, strength: float, count: int, dt: float) -> float:
+        """The envelope of a class of onsets. A count that went back is that of a new ear."""
+        seen, self._counts[name] = self._counts[name], count
+        self._since[name] += dt
+        level = 0.0
         if count > seen or (count < seen and count > 0):
-            share = max(min(strength, 1.0), self._table.least)
-            pulse.level, pulse.age = max(self._table.strength[name] * share, level), dt / 2
+            self._since[name] = 0.0
+            level = self._table.strength[name] * max(min(strength, 1.0), self._table.least)
+        return self._pulse(name, level, dt)
+
+    def _cruise(self, band: str, share: float, dt: float) -> float:
+        """The envelope of what passes by itself; share: 1 without music, 0 where music speaks in this band."""
+        self._way[band] += dt / self._table.every[band]
+        level = 0.0
+        if self._way[band] >= 1:
+            self._way[band] -= math.floor(self._way[band])
+            level = self._table.passing * share if share > 0.1 else 0.0
+        return self._pulse(band, level, dt)
+
+    def _pulse(self, name: str, level: float, dt: float) -> float:
+        """The envelope in the middle of this frame, begun anew where level is above 0; it never falls by that."""
+        pulse = self._pulses[name]
+        if level > 0:
+            pulse.level, pulse.age = max(level, self._shape(pulse)), dt / 2
         else:
             pulse.age += dt
         return self._shape(pulse)
