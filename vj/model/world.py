@@ -87,7 +87,8 @@ def step(
     told = tell(world, controls, noise)
     dtype = next(net.trunk.parameters()).dtype
     logits, colours, features, _ = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
-    lattice = relight(world.lattice, net.light(world.shown[0] if whole_picture is None else whole_picture, told))
+    light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
+    lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift
     whole, _ = transport.split(total, vertical)
@@ -101,9 +102,10 @@ def step(
     lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
+    past = [relight(frame, light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
     return replace(
-        world, lattice=lattice, shown=(shown, *world.shown[:-1]), phase=phase, speed=controls[:, 0],
+        world, lattice=lattice, shown=(shown, *past), phase=phase, speed=controls[:, 0],
         codes=codes, classes=classes, moved=shift,
     )  # fmt: skip
 
