@@ -142,8 +142,9 @@ def test_a_plan_stays_inside_the_clips():
 def test_a_report_of_a_network_that_knows_nothing(tmp_path):
     footage = toy.footage_of(toy.Toy(), count=400, fps=2.0)
     config = ModelConfig(height=48, width=80, widths=(8, 8, 8), painter=8, prior=8, strip=16, seeds=2, classes=4)
-    first = torch.from_numpy(footage.frames[:2].transpose(0, 3, 1, 2).copy())
-    net = fresh(config, [[0, 0], [1, 0], [2, 0], [4, 0]], first)
+    first = torch.from_numpy(footage.frames[1:3].transpose(0, 3, 1, 2).copy())
+    net = fresh(config, [[0, 0], [1, 0], [2, 0], [4, 0]])
+    net.first_frames.copy_(torch.cat([first, first], 1))
     card = Card(ARCHITECTURE, 48, 80, toy.FPS, ("speed", "far", "middle", "near", "brightness", "warmth"), config=asdict(config))
     prepared = SimpleNamespace(frames=footage.frames, controls=footage.controls, clips=footage.clips,
                                card=SimpleNamespace(usual=footage.usual, fps=footage.fps))  # fmt: skip

@@ -242,8 +242,8 @@ def lights(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) 
 def _step_of_light(player: Player, footage: Reference, which: int, steps: int) -> tuple[float, float, float]:
     """Steps between -0.6 and 0.6: seconds until the mean answer is there, how much of it comes, share of detail that stays.
 
-    Detail is slope energy over mean luma squared, in the left 60 % of the picture, where nothing has entered in the 4
-    frames after the step.
+    Detail is slope energy in the left 60 % of the picture; how it changes in the 4 frames after the step, beyond what
+    light does, is held against how it changes in 4 frames without a step.
     """
     fps, length = footage.fps, int(3 * footage.fps)
     table = footage.controls[told_plan(footage.clips, (steps + 1) * length, 6 + which)].copy()
@@ -254,17 +254,27 @@ def _step_of_light(player: Player, footage: Reference, which: int, steps: int) -
     seen, detail = [], {}
     for t, frame in enumerate(play(player, table)):
         seen.append(measures.light(frame[None], footage.usual)[0, which])
-        if t % length in (length - 1, 3):
+        if t % length in (length - 1, 3, length // 2 - 4, length // 2):
             left = frame[None, :, : frame.shape[1] * 6 // 10]
-            detail[t] = measures.gradient_energy(left) / max(float(measures.luma(left).mean()) ** 2, 1e-6)
+            detail[t] = measures.gradient_energy(left), float(measures.luma(left).mean())
     answers, kept = [], []
     for k in range(1, steps + 1):
-        at = k * length
+        at, rest_at = k * length, k * length + length // 2
         before = np.mean(seen[at - int(fps) : at])
         answers.append((np.array(seen[at : at + length]) - before) / (signs[k] - signs[k - 1]))
-        kept.append(abs(np.log(max(detail[at + 3], 1e-9) / max(detail[at - 1], 1e-9))))  # lost or made up
+        step, rest = (_unexplained(detail[a], detail[b]) for a, b in ((at - 1, at + 3), (rest_at - 4, rest_at)))
+        kept.append(step - rest)  # lost or made up, more than passing by does
     smooth = np.convolve(np.pad(np.mean(answers, 0), 2, mode="edge"), np.ones(5) / 5, "valid")
     return measures.settling(smooth) / fps, float(smooth[-length // 3 :].mean()), float(np.exp(-np.mean(kept)))
+
+
+def _unexplained(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """|log| of the change of slope energy that no light explains. Both are (slope energy, mean luma).
+
+    Light that is scaled changes it with the luma squared, light that is added not at all; both are right.
+    """
+    change, brighter = (np.log(max(b, 1e-9) / max(a, 1e-9)) for a, b in zip(before, after, strict=True))
+    return float(max(min(0, 2 * brighter) - change, change - max(0, 2 * brighter), 0))
 
 
 def known_mean(rows: np.ndarray) -> np.ndarray:
