@@ -22,6 +22,7 @@ def things(tmp_path_factory):
     """A folder with sound, weights and prepared footage, all small."""
     folder = tmp_path_factory.mktemp("things")
     fakes.save_drums(folder / "drums.wav", 2.0)
+    fakes.save_drums(folder / "long.wav", 21.0)
     fakes.save_footage(folder / "blocks", small.footage())
     fakes.save_weights(folder / "small.safetensors", small.footage(), small.SMALL)
     return folder
@@ -118,9 +119,9 @@ def test_after_the_end_there_is_silence():
         (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "{t}/none.safetensors"], "none.safetensors"),
         (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "{t}/drums.wav"], "drums.wav"),
         (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "last"], "No show has learnt"),
-        (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "{t}/small.safetensors", "--footage", "{t}/none"], "none"),
+        (["{t}/long.wav", "-o", "{o}/a.mp4", "--weights", "{t}/small.safetensors", "--footage", "{t}/none"], "none"),
         (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "{t}/small.safetensors", "--table", "{t}/none"], "table"),
-        (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "{t}/small.safetensors", "--footage", "{t}/drums.wav"], "drums"),
+        (["{t}/long.wav", "-o", "{o}/a.mp4", "--weights", "{t}/small.safetensors", "--footage", "{t}/drums.wav"], "drums"),
         (["{t}/drums.wav", "-o", "{o}/a.mp4", "--weights", "{t}/small.safetensors", "--no-learn", "--trace", "/no/t"], "/no/t"),
     ],
 )

@@ -5,6 +5,7 @@ Learning goes by the show's time: every 20 s of it so many training steps, the s
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +27,10 @@ def render(settings: Settings) -> None:
     with ExitStack() as stack:
         sound = stack.enter_context(SoundFile(opening.sound_file(settings), settings.rate))
         film = stack.enter_context(FilmWriter(settings.film, size, fps, settings.rate))
+        seconds = min(sound.seconds, settings.seconds or sound.seconds)
+        count = max(round(seconds * fps), 1)
+        if seconds <= settings.seconds_per_update:  # too short for an update: no footage need be prepared
+            settings = replace(settings, learn=False)
         start = opening.begin(settings)
         generator = opening.generator(settings, start)
         trace = stack.enter_context(Trace(settings.trace, generator.size)) if settings.trace else None
@@ -36,8 +41,6 @@ def render(settings: Settings) -> None:
         mapping = opening.mapping(whole, start.card)
         show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)
         ear, knobs = FeatureExtractor(settings.rate, settings.hop), Knobs(look=settings.look)
-        seconds = min(sound.seconds, settings.seconds or sound.seconds)
-        count = max(round(seconds * fps), 1)
         updates = 0
         with opening.bar(settings.film.name) as tell:
             blocks = sound.stereo_blocks(settings.rate // 10)
