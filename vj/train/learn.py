@@ -33,7 +33,7 @@ GENTLE = 3e-4  # learning rate for those
 class Check:
     """What a quick look at held-back footage says of weights."""
 
-    skill: float  # dB, PSNR of the predicted frame minus PSNR of copying the last one, codes drawn from the prior
+    skill: float  # dB, PSNR of the predicted frame minus PSNR of copying the last one, told the code of what entered
     sharpness: float  # gradient after ROLLED own frames / gradient of the true frames then
     finite: bool
 
@@ -160,8 +160,8 @@ class Learner:
         dice = Dice(net)
         state = worlds.begin(net, past, controls[:, now, 0])
         told = controls[:, now + 1]
-        codes = [dice.draw(past[0][i : i + 1], state.codes[i : i + 1], told[i : i + 1]) for i in range(len(frames))]
-        state = worlds.step(net, state, told, torch.cat(codes), quiet)
+        code = net.encoder(past[0], frames[:, now + 1], told[:, 0])
+        state = worlds.step(net, state, told, code, quiet)
         truth = frames[:, now + 1]
         skill = psnr(state.shown[0], truth) - psnr(past[0], truth)
         one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, now, 0])

@@ -33,6 +33,8 @@ class TrainConfig:
     parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
+    entering: float = 0.75  # share of those that teach only what enters, from step `entering_from` on
+    entering_from: int = 3000
     prior_batch: int = 24  # windows of the prior's own lessons
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
@@ -76,7 +78,7 @@ class Trainer:
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
-        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 6e-4, betas=(0.5, 0.99))
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 2e-3, betas=(0.5, 0.99))
         self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -103,12 +105,15 @@ class Trainer:
             depth = round(deepest * self._random(1).item() ** 2)  # mostly shallow, now and then deep
         # Most steps look at the right part only, where things enter, and at more of them; the light needs the whole.
         part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
+        # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
+        entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
+        depth = depth // 2 if entering else depth
         batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
         batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
-            parts, adversary = self._grade(batch, depth, state, noise, whole, off)
+            parts, adversary = self._grade(batch, depth, state, noise, whole, off, entering)
         loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -159,27 +164,25 @@ class Trainer:
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
-    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off):
+    def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         vector = worlds.tell(state, told, noise)
         code = net.encoder(state.shown[0], after, told[:, 0])
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
-        logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
-        logits, colours = logits.float(), colours.float()
-        light = net.light(whole, vector).float()
-        relit = worlds.relight(state.lattice, light)
+        with torch.set_grad_enabled(not entering):
+            logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
+            logits, colours = logits.float(), colours.float()
+            relit = worlds.relight(state.lattice, net.light(whole, vector).float())
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
-            proposals, entered = transport.candidates(relit, total, vertical)
             classes = logits[:, :K].argmax(1)
-            every = proposals.gather(1, classes[:, None, None].expand(-1, -1, 3, -1, -1))[:, 0]
-            means = every.mean(3, keepdim=True)
-            chosen = classes[:, None, :, -S:]
-            moved = every[..., -S:]
-            missing = entered.expand(-1, -1, after.shape[2], -1)[..., -S:].gather(1, chosen).float()
+            every = transport.sample(relit, classes, total, vertical)
+            means, moved = every.mean(3, keepdim=True), every[..., -S:]
+            column = torch.arange(every.shape[3], device=self.device)
+            missing = (column + transport.pick(total, classes)[..., 0] > every.shape[3] - 0.75)[:, None, :, -S:].float()
         missing = self._gaps(missing)
         prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
         known = (moved + off[..., -S:]).clamp(0, 1)
@@ -200,7 +203,19 @@ class Trainer:
             painted = net.painter(known, missing, means, features, code).float()
         strip = torch.where(missing > 0, painted, moved)
 
+        detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
+                     zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
+        # A far row has one new pixel where a near one has six: each row counts, not each pixel.
+        rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
+        weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
+        parts["paint"] = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
+        parts["prior"] = 0.3 * prior_loss
+        if self.steps % 2 == 0:  # by turns with the adversary
+            parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
+        if entering:
+            return parts, adversary
         with torch.no_grad():
+            proposals, entered = transport.candidates(relit, total, vertical)
             errors = (proposals - after[:, None]).abs().mean(2)
             paint_error = (painted - target).abs().mean(1, keepdim=True)
             edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
@@ -213,20 +228,9 @@ class Trainer:
             errors = box(torch.cat([errors, touch_error], 1))
             worst = errors[:, :K].amin(1, keepdim=True)
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
-        detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
-                     zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
-        # A far row has one new pixel where a near one has six: each row counts, not each pixel.
-        rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
-        parts |= {
-            "classes": config.moving * class_loss(logits, errors),
-            "touch": 0.5 * ((colours - after).abs() * needed).mean(),
-            "paint": ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing)),
-            "light": 4 * light_loss(relit, after),
-            "prior": 0.3 * prior_loss,
-        }
-        if self.steps % 2 == 0:  # by turns with the adversary
-            parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
+        parts["classes"] = config.moving * class_loss(logits, errors)
+        parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
+        parts["light"] = 4 * light_loss(relit, after)
         return parts, adversary
 
     def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
