@@ -173,10 +173,10 @@ def test_skill_of_one_step_is_against_copying_and_flow(footage, monkeypatch, for
     if foresight == "perfect":
         assert figures["skill.told"].value > 20 and figures["skill.told.over_flow"].value > 5
         assert figures["skill.told.sharpness"].value == pytest.approx(1)
-        assert all(f.passed is not False for f in figures.values())
+        assert all(f.passed is not False for key, f in figures.items() if "carried" not in key)
     else:
         assert figures["skill.told"].value == figures["skill.drawn.strip"].value == 0
-        assert figures["skill.told"].passed is False
+        assert figures["skill.told"].passed is False and figures["skill.carried"].value < 3
         assert figures["skill.told.over_flow"].passed is False  # flow foresees even motion, a copy does not
 
 
