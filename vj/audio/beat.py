@@ -19,8 +19,11 @@ DELAY = 0.02  # s from a beat to the hop in which its onset strength stands
 LEAD = 0.03  # s before the beat at which it is said, so that a light can land on it
 FASTER, SLOWER = 0.2, 0.02  # how far beyond the common octave, in log tempo, half or double of it may be believed
 EVEN, BARE = 0.92, 0.03  # as alike after half a period as after one, and bare between: double; bare after one: half
+TRUST = 0.4  # weight of one look at the tempo
+FLOOR = 0.4  # a hop without any onset, against a mean one
+VOTES = 20  # looks at the tempo, three quarters of which must agree on that
 ZONE = 40  # the beat takes 1/40 of a period
-RESTART = 1e-5  # chance per hop that everything starts anew
+RESTART = 1e-4  # chance per hop that everything starts anew
 CHANGE = 60.0  # how unlikely a change of period is, exp(-CHANGE * relative change)
 EVERY = 0.1  # s between looks at the tempo
 SHOWN, HIDDEN = 0.12, 0.09  # confidence at which beats begin and cease to be told
@@ -78,7 +81,7 @@ class BeatTracker:
         self._bar.hear(low, snare, colour)
         if hop * self.hop >= 1.5 and hop % round(EVERY / self.hop) == 0:
             self._look_at_tempo(quiet)
-        period, position = self._model.step(onset / max(self._mean, 1e-6) + 0.3)
+        period, position = self._model.step(onset / max(self._mean, 1e-6) + FLOOR)
         return self._tell(hop, period, position)
 
     def tap(self, time: float) -> None:
@@ -100,7 +103,7 @@ class BeatTracker:
         tapped, until = self._tapped
         if tapped and self.time < until:
             evidence = np.exp(-0.5 * (np.log(self._model.periods / tapped) / 0.06) ** 2)
-        self._model.weigh(((evidence + 0.1) / 1.1) ** 0.5)
+        self._model.weigh(((evidence + 0.1) / 1.1) ** TRUST)
         certainty = 0.0 if quiet else self._certainty()
         rate = EVERY / (0.7 if certainty > self.confidence else 1.0 if quiet else CALM_FALL)
         self.confidence += (certainty - self.confidence) * rate
@@ -239,6 +242,7 @@ class _Pulse:
         self._lags = np.arange(160)
         self._likely = self._lags / 50**2 * np.exp(-(self._lags**2) / (2 * 50**2))
         self._alike = np.zeros(len(self.memory))
+        self._doubled, self._halved = _Opinion(), _Opinion()
 
     def push(self, onset: float) -> None:
         self.memory[:-1] = self.memory[1:]
@@ -264,7 +268,8 @@ class _Pulse:
         belief = self._belief / self._belief.max()
         best = self._candidates[np.argmax(belief)]
         quarter, half, one, two = (own[round(best * k) - 1 :][:3].max() for k in (0.25, 0.5, 1, 2))
-        doubled, halved = half > EVEN * one and quarter < BARE * half, one < BARE * two
+        doubled = self._doubled.say(half > EVEN * one and quarter < BARE * half)
+        halved = self._halved.say(one < BARE * two)
         bpm = 60 / self._hop / periods
         far = np.log(bpm / np.clip(bpm, *COMMON))
         weights = np.zeros(len(periods))
@@ -286,6 +291,18 @@ class _Pulse:
         a, at = self._alike, [round(period * k) for k in (1, 2, 3, 4)]
         found = [a[k - 2 : k + 3].max() for k in at if k + 3 < 0.8 * len(a)]
         return float(np.mean(found) / (a[0] + 1e-12)) if found else 0.0
+
+
+class _Opinion:
+    """What has been said often enough lately is held to be true, until it is said no more."""
+
+    def __init__(self) -> None:
+        self._votes, self._holds = 0, False
+
+    def say(self, yes: bool) -> bool:
+        self._votes = min(VOTES, self._votes + 1) if yes else max(0, self._votes - 1)
+        self._holds = self._votes > (VOTES // 4 if self._holds else 3 * VOTES // 4)
+        return self._holds
 
 
 class _Bar:

@@ -33,6 +33,7 @@ STALL = 0.25  # s without a sample after which silence is heard instead
 GIVE_UP = 1.0  # s without a sample after which the card is opened again
 DEAD = 1.5  # s of exact zeros after which the card is opened again: another one may have taken its place
 RETRY = 0.5  # s between two tries to open
+FOLLOW = 0.002  # share of the difference to the card's clock that is made up at each block
 BACKLOG = 0.25  # s of sound waiting that is too old to be of use
 NO_PORTAUDIO = "PortAudio is not installed; install it (Debian: libportaudio2, Mac: brew install portaudio)."
 
@@ -97,11 +98,13 @@ class LineIn:
                     log.warning("sound input %s is back", self.name or "(default)")
                 if self._stream is not None:
                     waiting = self._stream.read_available
-                    if waiting > 0:
+                    if waiting >= n:
                         samples = self._take(waiting)
                         heard_at = given_at = now
                         yield samples
-                        self._watch_zeros(samples)
+                        if self._watch_zeros(samples):
+                            heard_at = given_at = time.monotonic()
+                            yield np.zeros(round((given_at - now) * self.rate), np.float32)
                         continue
                     if now - heard_at > GIVE_UP or not self._stream.active:
                         raise Failure("no samples come any more")
@@ -115,7 +118,7 @@ class LineIn:
                 yield np.zeros(round(missing * self.rate), np.float32)
             else:
                 given_at = max(given_at, heard_at)
-            time.sleep(0.003 if self._stream is not None else 0.02)
+            time.sleep(0.02 if self._stream is None else min(max((n - waiting) / self.rate, 0.002), 0.01))
 
     def _take(self, waiting: int) -> np.ndarray:
         """Read what waits; of a backlog only the newest."""
@@ -127,13 +130,15 @@ class LineIn:
         mono = clean(samples[:, self._columns].mean(1))
         return mono if self._resampler is None else self._resampler.resample_chunk(mono)
 
-    def _watch_zeros(self, samples: np.ndarray) -> None:
-        """No real card gives exact zeros for long; perhaps another device was put in its place."""
+    def _watch_zeros(self, samples: np.ndarray) -> bool:
+        """No real card gives exact zeros for long; perhaps another was put in its place. -> whether it was opened anew."""
         self._zeros = 0.0 if samples.any() else self._zeros + len(samples) / self.rate
-        if self._zeros > DEAD:
-            self._zeros = 0.0
-            self._abandon()
-            self._open()
+        if self._zeros <= DEAD:
+            return False
+        self._zeros = 0.0
+        self._abandon()
+        self._open()
+        return True
 
     def _open(self) -> None:
         device = None if self.name is None else _find(self.name, "max_input_channels")
@@ -186,6 +191,7 @@ class FilePlayer:
         self.rate, self.name, self.overflows = rate, name, 0
         self._file = SoundFile(path, rate, loop)
         self._closed = False
+        self._stuck = time.monotonic()  # when the output last took something
         self._stream: sounddevice.OutputStream | None = None
         try:
             self._stream = self._open()
@@ -198,52 +204,71 @@ class FilePlayer:
         return self._stream is not None
 
     def blocks(self, n: int = 480) -> Iterator[np.ndarray]:
-        """Mono float32 (n,) in real time, until the file ends or the source is closed."""
-        written: deque[np.ndarray] = deque()  # blocks that do not sound yet
-        due = time.monotonic()  # when the next block is due if there is no output
-        for block in self._file.stereo_blocks(n):
-            if self._closed:
-                return
-            lag = self._write(block)
-            if self._stream is None:
-                due = max(due + n / self.rate, time.monotonic() - 0.25)
-                time.sleep(max(0.0, due - time.monotonic()))
-            else:
-                due = time.monotonic()
-            written.append(block.mean(1))
-            while len(written) > lag / n:
-                yield written.popleft()
-        for block in written:  # the last of it still sounds
-            if self._closed:
-                return
-            time.sleep(n / self.rate)
-            yield block
+        """Mono float32 (n,) in real time, until the file ends or the source is closed.
 
-    def _write(self, block: np.ndarray) -> float:
-        """-> frames that are written and do not sound yet. Waits for room; an output that fails is left."""
+        The card takes what is written in gulps, so we yield by the clock, and let the clock follow the card slowly.
+        """
+        blocks = self._file.stereo_blocks(n)
+        ahead: deque[np.ndarray] = deque()  # written, not sounding yet
+        room = self._stream.write_available if self._stream is not None else 0  # frames, of the empty buffer
+        written = yielded = 0  # frames
+        start = time.monotonic() + 0.01  # when frame 0 sounds
+        while not self._closed:
+            space = self._space(n)
+            while (space >= n or not ahead) and (block := next(blocks, None)) is not None:
+                self._write(block)
+                ahead.append(block.mean(1))
+                written += n
+                space -= n
+            if not ahead:
+                return
+            now = time.monotonic()
+            due = start + yielded / self.rate
+            if self._stream is not None and space >= 0:
+                sounding = (written - max(0, room - space)) / self.rate  # s of the file that have left the buffer
+                start += FOLLOW * min(max(now - sounding - start, -0.2), 0.2)
+            if now - due > BACKLOG:  # we were held up: go on from here
+                start += now - due
+            time.sleep(max(0.0, due - now))
+            yielded += n
+            yield ahead.popleft()
+
+    def _space(self, n: int) -> int:
+        """Frames that the output takes now; one block at a time where there is none. A dead output is left."""
         stream = self._stream
         if stream is None:
-            return 0.0
+            return 0
         try:
-            since = time.monotonic()
-            while stream.write_available < len(block) and not self._closed:
-                if time.monotonic() - since > GIVE_UP or not stream.active:
-                    raise Failure("it takes no more samples")
-                time.sleep(0.002)
-            self.overflows += bool(stream.write(np.clip(block, -1, 1)))
-            return stream.latency * self.rate
+            space = stream.write_available
+            if space >= n:
+                self._stuck = time.monotonic()
+            elif not stream.active or time.monotonic() - self._stuck > GIVE_UP:
+                raise Failure("it takes no more samples")
+            return space
         except Failure as problem:
-            log.warning("the sound output is lost (%s); going on silently", _first(problem))
-            self._stream = None
-            stream.abort(ignore_errors=True)
-            return 0.0
+            self._leave(problem)
+            return 0
+
+    def _write(self, block: np.ndarray) -> None:
+        if self._stream is None:
+            return
+        try:
+            self.overflows += bool(self._stream.write(np.clip(block, -1, 1)))
+        except Failure as problem:
+            self._leave(problem)
+
+    def _leave(self, problem: Exception) -> None:
+        log.warning("the sound output is lost (%s); going on silently", _first(problem))
+        stream, self._stream = self._stream, None
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)
 
     def _open(self) -> "sounddevice.OutputStream":
         if sounddevice is None:
             raise SoundError(NO_PORTAUDIO)
         device = None if self.name is None else _find(self.name, "max_output_channels")
         stream = sounddevice.OutputStream(
-            self.rate, device=device, channels=2, dtype="float32", latency="high", blocksize=0
+            self.rate, device=device, channels=2, dtype="float32", latency=0.1, blocksize=0
         )
         stream.start()
         return stream
