@@ -6,6 +6,7 @@ The weights that are shown are an average (EMA) of the trained ones. Knows no pr
 """
 
 import copy
+import functools
 from dataclasses import dataclass, replace
 
 import torch
@@ -43,6 +44,7 @@ class TrainConfig:
     adversary: float = 0.04  # weight of the adversary on what enters; 0 without
     adversary_from: int = 1500  # step
     half: bool | None = None  # bfloat16; None: where it is native
+
 
 JUDGE_LEARNS = 100  # lessons before the judge is listened to
 
@@ -110,9 +112,11 @@ class Trainer:
         depth = depth // 2 if entering else depth
         batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
         batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
+        quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
+        with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
+        with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts, adversary = self._grade(batch, depth, state, noise, whole, off, entering)
         loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
@@ -165,6 +169,11 @@ class Trainer:
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
     def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
+        """The parts of the loss on the true next frame, and a lesson for the judge: (given, fake, real) or None.
+
+        whole: the full picture that the light is read from; off: wrong colours at the edge, to be mended; entering:
+        only what enters is taught.
+        """
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
