@@ -15,7 +15,7 @@ from vj.audio import source as sounds
 from vj.errors import FilmError, WeightsError
 from vj.model import device
 from vj.model.generator import Generator
-from vj.model.speed import frame_seconds
+from vj.model.speed import frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings
 from vj.signals import Controls
@@ -43,6 +43,7 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float 
     recipe = f"vj learn {' '.join(map(str, sources))} -o {out.name} {words} --seed {seed}"
     recipe += f" --from {begin}" if begin else ""
     compute = device.pick()
+    half_the_threads()
     with opening.bar(out.name) as tell:
         seen = [None]
 
