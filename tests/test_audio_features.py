@@ -211,6 +211,16 @@ def test_drums_in_a_band_are_told_by_their_class():
         assert hit > 0.8 * 9 / every and hit > 0.8 * len(off), (kind, heard[kind])
 
 
+def test_a_kick_under_a_snare_is_told_too():
+    """Four on the floor: the snare on two and four must not hide the kick."""
+    rng = np.random.default_rng(4)
+    strokes = [(k * 0.5, kick(rng)) for k in range(20)]
+    strokes += [(k * 0.5, 0.6 * snare(rng)) for k in range(1, 20, 2)]
+    _, events = hear(0.5 * placed(strokes, 10.5))
+    kicks = [e.time for e in events if isinstance(e, Onset) and e.kind == "KD" and e.time > 0.8]
+    assert sum(abs((t + 0.25) % 0.5 - 0.25) < 0.03 for t in kicks) >= 16
+
+
 def test_counters_and_flashes_agree_with_the_events():
     trail, events = hear(rock(6.0), block=480)
     for kind, count, flash in (("KD", "kicks", "kick"), ("SD", "snares", "snare"), ("HH", "hats", "hat")):

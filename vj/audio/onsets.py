@@ -20,7 +20,8 @@ SNARE = np.array([-1.0, 0.15, 1.8, -0.3, -1.0, 0.3, 0.25, 3.9, -1.5]) / 10
 TILT = np.array([3, 3, 2, 1.2, 0.7, 0.45, 0.3, 0.2, 0.12])  # usual spectrum of music against its mean
 LEAST = (0.6, 0.7, 0.6)  # a rise below this is none
 SHARE = (0.65, 0.55, 0.45)  # of the recent peaks that an onset must reach
-RIVAL = (0.7, 1.0)  # a kick must score this much of a snare at the same moment, and a snare of a kick
+RIVAL = (0.7, 1.0)  # a kick must score this much of a snare at the same moment, and a snare of a kick;
+BOTH = 0.33  # but with this share of lows in what came, both were struck
 LOWS, BODY = (0.02, 0.08), (0.05, 0.15)  # share of them in what came, from which a kick, a snare is possible .. sure
 FORGET = 4.0  # s, peaks are forgotten
 REST = 0.07  # s between two onsets of a class
@@ -77,7 +78,8 @@ class OnsetDetector:
         snare = 1.5 * (snare + (body * noise) ** 0.5 - 0.1 * float(rise[:2].max()))
         came = new.tolist()
         most = max(came) + 1e-12
-        kick *= _between(max(came[:2]) / most, LOWS)
+        lows = max(came[:2]) / most
+        kick *= _between(lows, LOWS)
         snare *= _between(max(came[2:5]) / most, BODY)
         scores = (max(kick, 0.0), max(snare, 0.0), max(hat, 0.0))
         due = [
@@ -85,7 +87,7 @@ class OnsetDetector:
             and self._hops - self._last[k] >= self._rest
             for k in range(3)
         ]
-        due[0] = due[0] and scores[0] > RIVAL[0] * scores[1]  # one stick is a kick or a snare
+        due[0] = due[0] and (lows > BOTH or scores[0] > RIVAL[0] * scores[1])
         due[1] = due[1] and scores[1] > RIVAL[1] * scores[0]
         told, found = self._hops * self.hop, []
         for k, score in enumerate(scores):
