@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         "report_time is how much sound had been heard when it was said.\n\n"
         "examples:\n"
         "  vj hear song.wav\n"
-        "  vj hear song.wav | grep -v O > beats.txt"))  # fmt: skip
+        "  vj hear song.wav | grep -v O > beats.txt\n"
+        "  vj hear song.wav --plot heard.png"))  # fmt: skip
     _judge(_command(commands, "judge", judge, "measure weights on footage that they never saw",
         "examples:\n"
         "  vj judge models/starter.safetensors --footage trip.mp4\n"
@@ -160,6 +161,7 @@ def _footage(add: argparse.ArgumentParser) -> None:
 
 def _hear(add: argparse.ArgumentParser) -> None:
     add.add_argument("sound", type=Path, metavar="SOUND", help="a sound file")
+    add.add_argument("--plot", type=Path, metavar="OUT.png", help="also draw level, bands, onsets, beats and bars")
 
 
 def _judge(add: argparse.ArgumentParser) -> None:
@@ -251,9 +253,12 @@ def footage(words: argparse.Namespace) -> None:
 
 
 def hear(words: argparse.Namespace) -> None:
-    from vj import commands
+    from vj.audio import hear as hearing  # alone: the ear needs no torch, and starts in a moment
 
-    commands.hear(words.sound)
+    for line in hearing.hear(words.sound):
+        print(line)
+    if words.plot:
+        hearing.plot(words.sound, words.plot)
 
 
 def judge(words: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The small commands: learn, footage, hear, judge and devices. Each takes what the command line said, and prints."""
+"""The small commands: learn, footage, judge and devices. Each takes what the command line said, and prints."""
 
 import json
 import statistics
@@ -10,7 +10,6 @@ import numpy as np
 import rich
 
 from vj import midi, opening, weights
-from vj.audio import hear as hearing
 from vj.audio import source as sounds
 from vj.errors import FilmError, WeightsError
 from vj.model import device
@@ -80,12 +79,6 @@ def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
     for sentence in card.left_out:
         print(f"  left out: {sentence}")
     print(f"  contact sheet: {out / 'sheet.png'}")
-
-
-def hear(path: Path) -> None:
-    """What the ear hears, as it says it: `beat report [position]` and `O time KD|SD|HH report`, s."""
-    for line in hearing.hear(path):
-        print(line)
 
 
 def judge(name: str, footage: Path | None, frames: int, as_json: bool) -> None:
