@@ -254,6 +254,7 @@ def test_a_stop_from_outside_ends_the_show_cleanly():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.timeout(300)
 def test_the_demos_footage_is_prepared_by_the_trainer_while_the_show_runs(tmp_path):
     film, blocks = tmp_path / "demo.mp4", small.footage(count=90)
     with FilmWriter(film, (64, 32), 24.0) as writer:
@@ -264,7 +265,7 @@ def test_the_demos_footage_is_prepared_by_the_trainer_while_the_show_runs(tmp_pa
     weights = fakes.save_weights(tmp_path / "w.safetensors", many, config)
     slot = WeightsSlot(tmp_path / "slot")
     with Worker(weights, tmp_path / "prepared", slot.folder, seconds_per_update=0.1, sources=(film,)) as worker:
-        wait_for(lambda: slot.latest() or not worker.alive, 60)
+        wait_for(lambda: slot.latest() or not worker.alive, 250)
         said = worker.report()
     assert slot.latest() is not None, said.message
     assert footages.load(tmp_path / "prepared").card.count == 90
@@ -297,6 +298,7 @@ def screen():
 
 
 @pytest.mark.real
+@pytest.mark.timeout(300)  # a busy machine leaves little to a trainer that is nice
 def test_the_whole_show_in_a_window(things, screen, tmp_path):
     """Started as a user does; seen, steered and quit by keys; learns, swaps, records, and leaves nothing behind."""
     words = [
@@ -308,7 +310,7 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
     try:
         subprocess.run(find, env=screen, check=True, timeout=60, capture_output=True)
         data = Path(os.environ["VJ_DATA"])
-        until = time.monotonic() + 60
+        until = time.monotonic() + 200
         seen = set()
         while len(seen) < 3 and time.monotonic() < until:  # the picture moves
             time.sleep(0.5)
@@ -318,10 +320,11 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
             if pixels.std() > 5:
                 seen.add(shot)
         assert len(seen) == 3
-        while not list(data.glob("learning/show-*/*.safetensors")) and time.monotonic() < until:  # it learns
+        said = data / "log" / "vj.log"
+        while "weights 1 taken" not in said.read_text() and time.monotonic() < until:  # it learns
             time.sleep(0.2)
         subprocess.run([*find, "windowfocus", "--sync", "key", "r", "key", "Up"], env=screen, timeout=30, capture_output=True)
-        time.sleep(2)
+        time.sleep(1)
         keys = ["key", "--delay", "50", "Escape", "Escape"]
         subprocess.run([*find, "windowfocus", "--sync", *keys], env=screen, timeout=30, capture_output=True)
         said = show.communicate(timeout=60)[1]

@@ -140,6 +140,7 @@ class Player:
             return
         now = time.perf_counter()
         took = (now - began) * 1e3
+        log.info("weights %d taken in %.1f ms", fresh[0].version, took)
         self._say(swaps=self.pulse.swaps + 1, swap_ms=max(self.pulse.swap_ms, took), since=now)
         if self._trace is not None:
             self._trace.put(swap_ms=took)
