@@ -13,12 +13,6 @@ from vj.settings import Settings, table
 COMMANDS = ("play", "render", "learn", "footage", "hear", "judge", "devices", "bench")
 
 
-def said(*words: str) -> tuple[int, str, str]:
-    """Exit code, output and error of a fresh process."""
-    done = subprocess.run([sys.executable, "-m", "vj.cli", *words], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
 def test_help_names_every_command_and_imports_nothing_heavy():
     script = (
         "import sys, vj.cli\n"
@@ -39,6 +33,18 @@ def test_every_command_has_help_with_examples(command, capsys):
         cli.main([command, "--help"])
     text = capsys.readouterr().out
     assert end.value.code == 0 and "example" in text and f"  vj {command}" in text
+
+
+def test_arithmetic_keeps_to_one_thread():
+    """Set before numpy is imported, or it has no effect: the network's dice are many tiny matrix products."""
+    script = (
+        "import os, sys; os.environ.pop('OPENBLAS_NUM_THREADS', None)\n"
+        "import vj.cli as cli\n"
+        "cli.hear = lambda words: print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)\n"
+        "cli.main(['hear', 'x'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "1 False\n", done.stderr
 
 
 def test_the_version(capsys):
