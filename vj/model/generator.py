@@ -59,7 +59,7 @@ class Generator:
             for part in (self.net.trunk, self.net.painter):
                 part.to(torch.bfloat16)
         self.dice = Dice(self.net)
-        self._fade: tuple[list, list, int, int] | None = None
+        self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet = torch.zeros(1, device=device)
         self.reset(seed)
 
@@ -105,9 +105,8 @@ class Generator:
         mine = self.exact.state_dict()
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
-        start = [parameter.detach().clone() for parameter in self.exact.parameters()]
         goal = [tensors[name].to(self.device) for name, _ in self.exact.named_parameters()]
-        self._fade = (start, goal, 0, max(1, fade_frames))
+        self._fade = (goal, max(1, fade_frames))
         for name, buffer in self.net.named_buffers():
             if name in tensors:  # what can be worked out anew is not kept
                 buffer.copy_(tensors[name])
@@ -117,13 +116,13 @@ class Generator:
     def _advance_fade(self) -> None:
         if self._fade is None:
             return
-        start, goal, done, frames = self._fade
-        share = (done + 1) / frames
-        for exact, mine, a, b in zip(self.exact.parameters(), self.net.parameters(), start, goal, strict=True):
-            exact.copy_(torch.lerp(a, b, share))
-            mine.copy_(exact)
+        goal, left = self._fade
+        exact = [parameter.data for parameter in self.exact.parameters()]
+        torch._foreach_lerp_(exact, goal, 1 / left)  # a share of what is left, so that all steps are alike
+        for mine, value in zip(self.net.parameters(), exact, strict=True):
+            mine.copy_(value)
         self.dice.refresh()
-        self._fade = (start, goal, done + 1, frames) if done + 1 < frames else None
+        self._fade = (goal, left - 1) if left > 1 else None
 
 
 def _pixels(frame: torch.Tensor) -> np.ndarray:
