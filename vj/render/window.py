@@ -142,7 +142,6 @@ class Window:
         self._toggles = 0  # knobs.fullscreens already answered
         self._plugged = False  # a monitor came or went
         self.hidden = False  # waiting for its monitor
-        self.shown = 0.0  # s, perf_counter at which the last picture was handed over
         self.is_fullscreen = False
         self.monitor = _find(monitor) if monitor else None  # the name it lives on
         hints = {

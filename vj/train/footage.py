@@ -140,7 +140,8 @@ def _find(sources) -> tuple[list[Path | list[Path]], list[str]]:
         if len(pictures) > 1:
             found.append(pictures)
         elif not films:
-            left_out.append(f"{source.name}: a folder with {'one picture' if pictures else 'no picture or video'}.")
+            left_out.append(f"{source.name}: a folder with {'one picture' if pictures else 'no picture or video'}; "
+                            "give a video, or a folder of many pictures in order.")
     if not found:
         raise FootageError("There is nothing to learn from: " + (" ".join(left_out) or "give at least one video."))
     return found, left_out
