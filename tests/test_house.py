@@ -20,6 +20,7 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj.audio": 2,
     "vj.weights": 2,
     "vj.video": 2,
+    "vj.stamps": 2,
     "vj.show": 3,
     "vj.train": 3,
     "vj.trace": 3.5,

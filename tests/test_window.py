@@ -30,7 +30,8 @@ def wait_for(what, seconds: float = 8.0) -> bool:
         ("space", {"freeze": True}), ("b", {"blackout": True}), ("r", {"resets": 1}), ("f", {"fullscreens": 1}),
         ("up", {"speed": 1.1}), ("down", {"speed": 0.9}), ("t", {"taps": 1}), ("d", {"hud": True}),
         ("h", {"help": True}),
-        ("1", {"look": 1}), ("9", {"look": 9}), ("escape", {"quits": 1}), ("x", {}), ("0", {}),
+        ("1", {"look": 1}), ("9", {"look": 9}), ("escape", {"quits": 1}), ("x", {}),
+        ("0", {"safes": 1}), ("o", {"setup": True}), ("tab", {}), ("left", {}),
     ],
 )  # fmt: skip
 def test_each_key_turns_its_knob(key, change):
@@ -49,8 +50,13 @@ def test_switches_switch_back_and_speed_stays_in_range():
     assert knobs.speed == 0.0
 
 
+def test_the_safe_key_undoes_whatever_was_turned():
+    turned = Knobs(2.5, 0.1, 0.2, -1.0, 7, resets=3, blackout=True, freeze=True, hud=True, safes=1)
+    assert press(turned, "0") == Knobs(resets=3, hud=True, safes=2)
+
+
 def test_the_table_of_keys_names_them_all():
-    assert [k for k, _ in KEYS] == ["space", "b", "r", "f", "up / down", "t", "d", "h", "1 ... 9", "Esc Esc"]
+    assert [k for k, _ in KEYS] == ["space", "b", "r", "f", "up / down", "t", "d", "h", "1 ... 9", "0", "o", "Esc Esc"]
 
 
 # ------------------------------------------------------------------------------------------------- no display
@@ -195,10 +201,10 @@ def test_keys_typed_by_hand_turn_the_knobs(xvfb):
 def test_one_escape_alone_does_not_quit(xvfb):
     with Window("vj-esc", size=(64, 64)) as window:
         for moment in (10.0, 10.0 + 2 * TWO_ESC):
-            window._keys.append(("escape", moment))
+            window._keys.append(("escape", moment, False))
             knobs = window.turn(Knobs())
         assert window.is_open and knobs.quits == 1
-        window._keys.append(("escape", 10.0 + 2.5 * TWO_ESC))
+        window._keys.append(("escape", 10.0 + 2.5 * TWO_ESC, False))
         window.turn(knobs)
         assert not window.is_open
 

@@ -16,7 +16,8 @@ from vj.settings import Settings
 
 KEYS = """keys in the window (h shows them):
   space freeze    b blackout       r new seed    f full screen    up/down speed
-  t tap tempo     d head-up display              1...9 looks      Esc twice quits"""
+  t tap tempo     d head-up display              1...9 looks      Esc twice quits
+  0 safe look     o set up the output: test card, corners, colours"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,6 +116,7 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--seconds-per-update", type=_number(1, 86400), metavar="S", help="of learning, 20 if not given")
     add.add_argument("--record", type=Path, metavar="FILE.mp4", help="record the show with its sound")
     add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look to start with, 1...9")
+    add.add_argument("--no-limiter", action="store_true", help="let light flash more than three times a second")
     _common(add)
 
 
@@ -217,6 +219,8 @@ def _settings(words: argparse.Namespace) -> Settings:
     settings = replace(Settings(), **given)
     if getattr(words, "no_learn", False):
         settings = replace(settings, learn=False)
+    if getattr(words, "no_limiter", False):
+        settings = replace(settings, limited=False)
     if settings.sound is not None and settings.line_in is not None:
         raise VJError("Give a sound file or --line-in, not both.")
     return settings

@@ -32,6 +32,7 @@ class Settings:
     display_rates: tuple[float, ...] = (144, 120, 60, 50, 30, 25, 20)  # pictures a second to choose from
     display_share: float = 0.35  # of a picture's time that drawing may take; no faster display is chosen
     look: int = 1
+    limited: bool = True  # never more than three flashes a second
 
     # film
     film: Path | None = None
@@ -99,6 +100,11 @@ def demo_footage() -> list[Path]:
 def last_weights() -> Path:
     """What the last show learnt: `--weights last`."""
     return data_folder("weights") / "last.safetensors"
+
+
+def outputs_file() -> Path:
+    """How each monitor was set up: corners, colours, turn."""
+    return data_folder() / "outputs.json"
 
 
 def log_file() -> Path:

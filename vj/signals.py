@@ -3,7 +3,8 @@
 They hold floats and numpy arrays, never a tensor, a device or a handle. Nothing here computes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -59,6 +60,16 @@ class Knobs:
     help: bool = False
     fullscreens: int = 0  # toggle presses
     quits: int = 0  # Esc presses that count (two within 1 s quit)
+    safes: int = 0  # presses of the safe look, which comes without a fade
+    setup: bool = False  # the test card, and setting up the output
+    items: int = 0  # presses that choose the next thing to set up
+    nudge_x: float = 0.5  # 0..1: what is turned moves the chosen thing, where it stands does not matter
+    nudge_y: float = 0.5
+
+    def made_safe(self) -> Self:
+        """The clean look in its usual light at the usual speed, whatever was turned before."""
+        usual = {"look": 1, "speed": 1.0, "drive": 0.8, "brightness": 1.0, "warmth": 0.0}
+        return replace(self, **usual, freeze=False, blackout=False, safes=self.safes + 1)
 
 
 @dataclass(frozen=True, slots=True)

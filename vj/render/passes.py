@@ -98,6 +98,11 @@ class Pass:
         self.size = 1.0  # of what it draws, in sizes of its image
 
     @property
+    def source(self) -> str:
+        """What was compiled last; "" where it could not be."""
+        return self._source
+
+    @property
     def is_good(self) -> bool:
         return self._program is not None
 

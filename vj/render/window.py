@@ -24,17 +24,22 @@ KEYS = (
     ("d", "head-up display"),
     ("h", "this help"),
     ("1 ... 9", "looks"),
+    ("0", "safe: clean look, usual light"),
+    ("o", "set up the output: test card"),
     ("Esc Esc", "quit"),
 )
 """Every key and what it does: the help text and the README show this table."""
 
+ARROWS = ("left", "right", "up", "down")
 SPEED_STEP = 0.1  # of knobs.speed, a press of up or down
 TWO_ESC = 1.0  # s within which the second Esc quits
 USUAL_RATE = 60.0  # Hz, where a monitor does not know its own
+SETUP = ("tab", "backspace", "left", "right", "up", "down")  # keys that set up the output while the test card shows
 NAMES = {
+    glfw.KEY_TAB: "tab", glfw.KEY_BACKSPACE: "backspace", glfw.KEY_LEFT: "left", glfw.KEY_RIGHT: "right",
     glfw.KEY_SPACE: "space", glfw.KEY_UP: "up", glfw.KEY_DOWN: "down", glfw.KEY_ESCAPE: "escape",
-    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDH123456789"},
-    **{getattr(glfw, f"KEY_KP_{c}"): c for c in "123456789"},
+    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHO0123456789"},
+    **{getattr(glfw, f"KEY_KP_{c}"): c for c in "0123456789"},
 }  # fmt: skip
 
 
@@ -59,6 +64,10 @@ def press(knobs: Knobs, key: str) -> Knobs:
             return replace(knobs, hud=not knobs.hud)
         case "h":
             return replace(knobs, help=not knobs.help)
+        case "0":
+            return knobs.made_safe()
+        case "o":
+            return replace(knobs, setup=not knobs.setup)
         case "escape":
             return replace(knobs, quits=knobs.quits + 1)
         case _ if key in set("123456789"):
@@ -137,7 +146,9 @@ class Window:
         _start_glfw()
         self._rate, self._own_rate, self._due = rate, USUAL_RATE, 0.0
         self.shown = 0.0  # s on time.perf_counter: when the last picture was handed to the display
-        self._keys: list[tuple[str, float]] = []  # pressed since the last turn, with their moment
+        self._keys: list[tuple[str, float, bool]] = []  # pressed since the last turn, with their moment and Shift
+        self._events: list[tuple] = []  # for setting up the output
+        self._setup = False
         self._last_escape = -TWO_ESC
         self._toggles = 0  # knobs.fullscreens already answered
         self._plugged = False  # a monitor came or went
@@ -165,6 +176,8 @@ class Window:
         self.context.screen.use()
         glfw.set_key_callback(self._window, self._on_key)
         glfw.set_monitor_callback(self._on_monitor)
+        glfw.set_mouse_button_callback(self._window, self._on_button)
+        glfw.set_cursor_pos_callback(self._window, self._on_mouse)
         if self.monitor:
             x, y, width, height = glfw.get_monitor_workarea(_named()[self.monitor])
             glfw.set_window_pos(self._window, x + max(0, width - size[0]) // 2, y + max(0, height - size[1]) // 2)
@@ -212,7 +225,10 @@ class Window:
         """Folds the keys pressed since the last call into new knobs, and answers those that are the window's own."""
         glfw.poll_events()
         keys, self._keys = self._keys, []
-        for key, moment in keys:
+        for key, moment, shift in keys:
+            if knobs.setup and key in SETUP:
+                self._events.append(("key", key, shift))
+                continue
             knobs = press(knobs, key)
             if key == "escape":
                 if moment - self._last_escape <= TWO_ESC:
@@ -224,7 +240,22 @@ class Window:
         if self._plugged:
             self._plugged = False
             self._rehome()
+        if knobs.setup != self._setup:
+            self._setup = knobs.setup
+            self._show_cursor()
         return knobs
+
+    def events(self) -> list[tuple]:
+        """What happened since the last call that sets up the output (see render/setup.py); none unless it is on."""
+        events, self._events = self._events, []
+        return events if self._setup else []
+
+    @property
+    def place(self) -> str:
+        """Name of the monitor it is on, or waits for; "" unknown."""
+        if self.is_fullscreen or self.hidden:
+            return self.monitor or ""
+        return self._here() or ""
 
     def present(self) -> None:
         """Shows what was drawn, then waits until the next picture is due where the display itself does not."""
@@ -237,10 +268,28 @@ class Window:
         self._due = max(self._due, time.perf_counter() - period) + period
 
     # ------------------------------------------------------------------------------------------ where it stands
-    def _on_key(self, _window, key, _scancode, action, _mods) -> None:
+    def _on_key(self, _window, key, _scancode, action, mods) -> None:
         name = NAMES.get(key)
-        if name and (action == glfw.PRESS or (action == glfw.REPEAT and name in ("up", "down"))):
-            self._keys.append((name, time.perf_counter()))
+        if name and (action == glfw.PRESS or (action == glfw.REPEAT and name in ARROWS)):
+            self._keys.append((name, time.perf_counter(), bool(mods & glfw.MOD_SHIFT)))
+
+    def _on_button(self, window, button, action, _mods) -> None:
+        if self._setup and button == glfw.MOUSE_BUTTON_LEFT:
+            kind = "down" if action == glfw.PRESS else "up"
+            self._events.append((kind, *self._share(*glfw.get_cursor_pos(window))))
+
+    def _on_mouse(self, _window, x, y) -> None:
+        if self._setup:
+            self._events.append(("drag", *self._share(x, y)))
+
+    def _share(self, x: float, y: float) -> tuple[float, float]:
+        width, height = glfw.get_window_size(self._window)
+        return x / max(1, width), y / max(1, height)
+
+    def _show_cursor(self) -> None:
+        """A cursor is seen in a window, and where the output is set up by mouse; never on the projector in the show."""
+        shown = self._setup or not self.is_fullscreen
+        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL if shown else glfw.CURSOR_HIDDEN)
 
     def _on_monitor(self, _monitor, _event) -> None:
         self._plugged = True  # seen to in turn(): a callback parses, puts down, returns
@@ -275,17 +324,17 @@ class Window:
         glfw.set_window_monitor(
             self._window, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate or glfw.DONT_CARE
         )
-        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_HIDDEN)
         self.is_fullscreen = True
+        self._show_cursor()
         self._ask_rate()
 
     def _go_windowed(self) -> None:
         x, y, width, height = self._windowed
         glfw.set_window_monitor(self._window, None, x, y, max(1, width), max(1, height), glfw.DONT_CARE)
-        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL)
         if self.hidden:
             glfw.show_window(self._window)
         self.is_fullscreen = self.hidden = False
+        self._show_cursor()
 
     def _rehome(self) -> None:
         """A full screen whose monitor has gone waits hidden, never on the operator's, and returns to one of that name."""
@@ -316,7 +365,7 @@ class HeadlessWindow:
                 f"OpenGL cannot be used without a display ({error}): install libegl1 and libgl1-mesa-dri."
             ) from None
         self.size, self.is_open, self.is_fullscreen, self.monitor, self.rate = size, True, False, None, USUAL_RATE
-        self.shown = 0.0
+        self.shown, self.place = 0.0, ""
         self.framebuffer = self.context.simple_framebuffer(size, components=4)
         self.framebuffer.use()
 
@@ -335,6 +384,10 @@ class HeadlessWindow:
     def turn(self, knobs: Knobs) -> Knobs:
         """There are no keys here."""
         return knobs
+
+    def events(self) -> list[tuple]:
+        """Nor a mouse."""
+        return []
 
     def present(self) -> None:
         """Nobody watches, and nobody waits."""
