@@ -59,10 +59,10 @@ class Bright(FakeGenerator):
 class Scripted:
     """A headless window where keys are pressed at given pictures and every picture is kept."""
 
-    def __init__(self, window: HeadlessWindow, generator: Bright, script: dict[int, str], count: int):
+    def __init__(self, window: HeadlessWindow, generator: Bright, script: dict[int, str], count: int, hang: bool = True):
         self._window, self._generator, self._script, self._count = window, generator, script, count
         self.pictures: list[np.ndarray] = []
-        self.rate = 60.0
+        self.rate, self._hang = 60.0, hang
 
     @property
     def is_open(self):
@@ -70,7 +70,7 @@ class Scripted:
 
     def turn(self, knobs):
         number = len(self.pictures)
-        if number == 5:  # all is well; from here on nothing comes from the network
+        if number == 5 and self._hang:  # all is well; from here on nothing comes from the network
             self._generator.hang.set()
             assert self._generator.hangs.wait(5)
         return press(knobs, self._script[number]) if number in self._script else knobs

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from vj.errors import ScreenError
+from vj.render.output import Output
 from vj.render.screen import Screen
+from vj.render.setup import Setup
 from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press
 from vj.signals import Knobs, Picture
 
@@ -195,6 +197,35 @@ def test_keys_typed_by_hand_turn_the_knobs(xvfb):
         window._last_escape = -TWO_ESC
         subprocess.run([*find, "Escape", "Escape"], check=True, timeout=20)
         assert wait_for(lambda: show(window, (0, 0, 0), Knobs(fullscreens=2), 1) and not window.is_open)
+
+
+@pytest.mark.real
+def test_the_output_is_set_up_by_mouse_and_keys(xvfb):
+    if not shutil.which("xdotool"):
+        pytest.skip("xdotool is not installed")
+    with Window("vj-setup", size=(320, 180)) as window:
+        knobs = show(window, (0, 0, 0))
+        assert window.place and not window.events()
+        left, top = glfw.get_window_pos(window._window)
+        find = ["xdotool", "search", "--sync", "--name", "vj-setup", "windowfocus", "--sync"]
+        subprocess.run([*find, "key", "o"], check=True, timeout=20)
+        assert wait_for(lambda: (knobs := show(window, (0, 0, 0), Knobs(), 1)).setup)
+        knobs, events = Knobs(setup=True), []
+        show(window, (0, 0, 0), knobs)
+        move = ["mousemove", str(left + 2), str(top + 2), "mousedown", "1"]
+        move += ["mousemove", str(left + 32), str(top + 18), "mouseup", "1"]
+        subprocess.run([*find, *move, "key", "Tab", "key", "shift+Right", "key", "Up"], check=True, timeout=20)
+
+        def arrived() -> bool:
+            assert show(window, (0, 0, 0), knobs, 1).speed == 1.0, "the arrows are the output's now"
+            events.extend(window.events())
+            return ("key", "up", False) in events
+
+        assert wait_for(arrived)
+        output = Setup().turn(Output(), knobs, events, (320, 180))
+        assert output.corners[0] == (pytest.approx(0.1, abs=0.01), pytest.approx(0.1, abs=0.01)), "dragged"
+        assert [e[1] for e in events if e[0] == "key"] == ["tab", "right", "up"]
+        assert output.corners[1] == (pytest.approx(1 + 10 / 320), pytest.approx(-1 / 180))
 
 
 @pytest.mark.real

@@ -171,6 +171,7 @@ class LiveShow:
             if now >= next_log:
                 next_log = now + settings.log_seconds
                 self._note(now, began)
+        self._keep()
         self._note(time.perf_counter(), began)
 
     def _set_up(self, knobs: Knobs) -> None:
@@ -182,12 +183,15 @@ class LiveShow:
         screen.card = self._setup.lines(screen.output, self._place, size, self.window.rate) if knobs.setup else ()
         screen.marked = self._setup.chosen if knobs.setup and ITEMS[self._setup.chosen] in ITEMS[:4] else -1
 
-    def _look_around(self) -> None:
-        """Now and then: are we on another monitor, is there something to keep, has a shader changed?"""
-        place = self.window.place
+    def _keep(self) -> None:
         if self._unsaved:
             self._unsaved = False
             self.book.put(self._place, self.screen.output)
+
+    def _look_around(self) -> None:
+        """Now and then: are we on another monitor, is there something to keep, has a shader changed?"""
+        self._keep()
+        place = self.window.place
         if place and place != self._place:
             self._place, self.screen.output = place, self.book.get(place)
         self.screen.reload()
