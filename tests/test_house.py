@@ -32,6 +32,7 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj.offline": 4,
     "vj.commands": 4,
     "vj.bench": 4,
+    "vj.bench_latency": 3.9,
     "vj.cli": 5,
 }
 ONLY_IN = {  # a package -> the rooms that may know it
@@ -48,7 +49,7 @@ ONLY_IN = {  # a package -> the rooms that may know it
     "rich": {"vj.opening", "vj.commands", "vj.train"},
     "multiprocessing": {"vj.train"},
     "threading": {"vj.audio", "vj.weights", "vj.player", "vj.video"},
-    "subprocess": {"vj.bench"},
+    "subprocess": {"vj.bench", "vj.bench_latency"},
 }
 NEVER = {"pickle", "shelve", "marshal", "socket", "urllib", "requests", "asyncio"}
 SETTINGS = {"vj.cli", "vj.live", "vj.offline", "vj.opening", "vj.commands", "vj.bench"}

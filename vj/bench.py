@@ -24,7 +24,7 @@ WINDOW = "640x360"
 
 def run(part: str, seconds: float) -> None:
     """Prints the figures of one part, or of all but the soak."""
-    parts = {"generator": generator, "pace": pace, "soak": soak, "render": film}
+    parts = {"generator": generator, "pace": pace, "soak": soak, "render": film, "latency": light}
     for name in ("generator", "pace", "render") if part == "all" else (part,):
         parts[name](seconds)
 
@@ -121,6 +121,13 @@ def film(seconds: float) -> None:
             took = time.monotonic() - began
             width, height = Settings().film_size
             print(f"render {width}x{height}, {seconds:.0f} s {name}: {took:.1f} s, {seconds / took:.2f} x real time")
+
+
+def light(seconds: float) -> None:
+    """From a sound to its light."""
+    from vj import bench_latency
+
+    bench_latency.latency(seconds)
 
 
 # ------------------------------------------------------------------------------------------------- its own program

@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "  pace        the whole show for --seconds, with and without the trainer: intervals, model, draw, swaps\n"
         "  soak        memory of both processes over --seconds: MB/min\n"
         "  render      seconds of film for a second of work\n"
+        "  latency     ms from a sound to its light, on a virtual sound card and screen, over --seconds of hits\n"
         "  all         generator, pace and render\n\n"
         "examples:\n"
         "  vj bench generator\n"
@@ -176,8 +177,8 @@ def _judge(add: argparse.ArgumentParser) -> None:
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
-    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "all"),
-                     metavar="PART", help="generator, pace, soak, render or all")  # fmt: skip
+    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "latency", "all"),
+                     metavar="PART", help="generator, pace, soak, render, latency or all")  # fmt: skip
     add.add_argument("--seconds", type=_number(1, 10**6), default=60.0, metavar="S", help="of each show (60)")
 
 

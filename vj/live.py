@@ -161,7 +161,7 @@ class LiveShow:
             self._log_pace.tick(shown)
             self._date(shown, heard, picture)
             if self.trace is not None:
-                self._put(shown - began, shown - now)
+                self._put(shown - began, shown - now, picture.time)
             if self._watchdog.turn(shown - now):
                 knobs = self._simplify(knobs, shown - now)
             if now >= next_hud:
@@ -210,9 +210,9 @@ class LiveShow:
         self._latency = shown - came if came is not None else 0.0
         self._network = shown - made if made is not None else 0.0
 
-    def _put(self, shown: float, took: float) -> None:
+    def _put(self, shown: float, took: float, answers: float) -> None:
         ages = {"latency_ms": self._latency * 1e3, "network_ms": self._network * 1e3}
-        self.trace.put(shown=shown, draw_ms=took * 1e3, **ages)
+        self.trace.put(shown=shown, draw_ms=took * 1e3, answers=answers, **ages)
         while self.stamps.onsets:
             onset = self.stamps.onsets.popleft()
             self.trace.put(onsets=(onset.count, onset.sound, onset.came, onset.said))

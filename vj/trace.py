@@ -63,6 +63,7 @@ class Trace:
             "draw_ms": ("f4", ()),  # to draw and present it, without waiting for its moment; play only
             "swap_ms": ("f4", ()),  # each taking over of fresh weights; play only
             "made": ("f8", ()),  # perf_counter, s, at which a model frame was there; play only
+            "answers": ("f8", ()),  # s of sound that the picture shown answers; play only
             "latency_ms": ("f4", ()),  # from a sound's arrival to the picture shown, through the display pass; play only
             "network_ms": ("f4", ()),  # likewise through the network; play only
             "onsets": ("f8", (4,)),  # kicks: count, s of sound, perf_counter when the sound came, when it was said; play only

@@ -148,7 +148,7 @@ class Window:
         self.shown = 0.0  # s on time.perf_counter: when the last picture was handed to the display
         self._keys: list[tuple[str, float, bool]] = []  # pressed since the last turn, with their moment and Shift
         self._events: list[tuple] = []  # for setting up the output
-        self._setup = False
+        self._setup, self._cursor = False, (0.5, 0.5)  # where the mouse is, as shares of the window
         self._last_escape = -TWO_ESC
         self._toggles = 0  # knobs.fullscreens already answered
         self._plugged = False  # a monitor came or went
@@ -273,14 +273,14 @@ class Window:
         if name and (action == glfw.PRESS or (action == glfw.REPEAT and name in ARROWS)):
             self._keys.append((name, time.perf_counter(), bool(mods & glfw.MOD_SHIFT)))
 
-    def _on_button(self, window, button, action, _mods) -> None:
+    def _on_button(self, _window, button, action, _mods) -> None:
         if self._setup and button == glfw.MOUSE_BUTTON_LEFT:
-            kind = "down" if action == glfw.PRESS else "up"
-            self._events.append((kind, *self._share(*glfw.get_cursor_pos(window))))
+            self._events.append(("down" if action == glfw.PRESS else "up", *self._cursor))
 
     def _on_mouse(self, _window, x, y) -> None:
+        self._cursor = self._share(x, y)
         if self._setup:
-            self._events.append(("drag", *self._share(x, y)))
+            self._events.append(("drag", *self._cursor))
 
     def _share(self, x: float, y: float) -> tuple[float, float]:
         width, height = glfw.get_window_size(self._window)
