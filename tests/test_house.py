@@ -33,11 +33,12 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj.commands": 4,
     "vj.bench": 4,
     "vj.bench_latency": 3.9,
+    "vj.bench_stage": 3.9,
     "vj.cli": 5,
 }
 ONLY_IN = {  # a package -> the rooms that may know it
     "torch": {"vj.model", "vj.train", "vj.weights"},
-    "safetensors": {"vj.weights", "vj.train"},
+    "safetensors": {"vj.weights", "vj.train", "vj.audio"},
     "moderngl": {"vj.render"},
     "glfw": {"vj.render"},
     "sounddevice": {"vj.audio"},
@@ -52,7 +53,7 @@ ONLY_IN = {  # a package -> the rooms that may know it
     "subprocess": {"vj.bench", "vj.bench_latency"},
 }
 NEVER = {"pickle", "shelve", "marshal", "socket", "urllib", "requests", "asyncio"}
-SETTINGS = {"vj.cli", "vj.live", "vj.offline", "vj.opening", "vj.commands", "vj.bench"}
+SETTINGS = {"vj.bench_stage", "vj.cli", "vj.live", "vj.offline", "vj.opening", "vj.commands", "vj.bench"}
 LONGEST = 500  # lines
 
 

@@ -16,7 +16,7 @@ from vj.errors import VJError
 from vj.show import Made
 from vj.signals import CONTROL_NAMES, AudioFeatures
 
-FEATURE_NAMES = tuple(f.name for f in fields(AudioFeatures))
+FEATURE_NAMES = tuple(f.name for f in fields(AudioFeatures) if f.name != "chroma")  # single numbers
 PIECE = 1 << 20  # bytes copied at once
 
 
