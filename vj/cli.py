@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "  soak        memory of both processes over --seconds: MB/min\n"
         "  render      seconds of film for a second of work\n"
         "  latency     ms from a sound to its light, on a virtual sound card and screen, over --seconds of hits\n"
+        "  stage       ms of each upscaler and look, beside a plain blit; what moving and upscaling are worth on footage\n"
         "  all         generator, pace and render\n\n"
         "examples:\n"
         "  vj bench generator\n"
@@ -117,6 +118,8 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--seconds-per-update", type=_number(1, 86400), metavar="S", help="of learning, 20 if not given")
     add.add_argument("--record", type=Path, metavar="FILE.mp4", help="record the show with its sound")
     add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look to start with, 1...9")
+    add.add_argument("--upscaler", choices=("auto", "plain", "bicubic", "edge", "edge4", "learnt"),
+                     help="how the small picture becomes large; auto measures and takes the best in time")  # fmt: skip
     add.add_argument("--no-limiter", action="store_true", help="let light flash more than three times a second")
     _common(add)
 
@@ -177,9 +180,10 @@ def _judge(add: argparse.ArgumentParser) -> None:
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
-    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "latency", "all"),
-                     metavar="PART", help="generator, pace, soak, render, latency or all")  # fmt: skip
+    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "latency", "stage", "all"),
+                     metavar="PART", help="generator, pace, soak, render, latency, stage or all")  # fmt: skip
     add.add_argument("--seconds", type=_number(1, 10**6), default=60.0, metavar="S", help="of each show (60)")
+    add.add_argument("--footage", nargs="+", type=Path, metavar="VIDEO", help="stage: videos to judge by (the demo's)")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -283,7 +287,7 @@ def devices(_words: argparse.Namespace) -> None:
 def bench(words: argparse.Namespace) -> None:
     from vj import bench as figures
 
-    figures.run(words.part, words.seconds)
+    figures.run(words.part, words.seconds, words.footage)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from vj.midi import KnobTable, Midi, NoMidi, open_midi
 from vj.model.speed import frame_seconds
 from vj.player import Player, choose
 from vj.render.output import OutputBook
-from vj.render.screen import LOOKS, Screen
+from vj.render.screen import LOOKS, UPSCALERS, Screen
 from vj.render.setup import ITEMS, Setup
 from vj.render.watchdog import Watchdog
 from vj.render.window import HeadlessWindow, Window
@@ -56,6 +56,8 @@ def play(settings: Settings) -> None:
         screen, book = Screen(window.context, packed("shaders"), limited=settings.limited), OutputBook(outputs_file())
         screen.output = book.get(window.place)
         screen.fit = screen.output.fit
+        if (layers := opening.upscaler()) is not None:
+            screen.teach(layers)
         display_rate = _display_rate(settings, window, screen, generator)
         recorder = None
         if settings.record is not None:
@@ -321,20 +323,45 @@ def _model_rate(settings: Settings, generator) -> float:
 
 
 def _display_rate(settings: Settings, window, screen: Screen, generator) -> float:
-    """Pictures a second that the drawing leaves room for, at most the monitor's own."""
+    """Pictures a second that the drawing leaves room for, at most the monitor's own; chooses the upscaler too."""
     frame = generator.step(Controls())
     generator.reset(settings.seed)
     picture = Picture(frame.pixels, frame.pixels, frame.flow, 0.5, 0.0)
-    times, work = [], time.process_time()
-    for _ in range(DRAWN):
+    own, soft = window.rate, screen.is_software
+    share = settings.soft_share if soft else settings.display_share
+    rates = (own, *(r for r in settings.display_rates if r < own))
+    least = min(own, settings.soft_rate) if soft else own  # better upscaling may bring it down to this
+    best = None
+    for name in UPSCALERS if settings.upscaler == "auto" else (settings.upscaler,):  # from the cheapest on
+        said = screen.use(name)
+        if said:
+            log.info(said)
+            continue
+        drawing = _drawing(screen, window, picture, settings.look)
+        rate = choose(rates, drawing, share)
+        log.info("display: %.1f ms a picture at %dx%d with %s, so %g a second", drawing * 1e3, *window.size, name, rate)
+        if best is None or rate >= least:
+            best = (rate, name)
+        if rate < least:  # those that follow take longer
+            break
+    if best is None:
+        screen.use("edge")
+        best = (choose(rates, _drawing(screen, window, picture, settings.look), share), "edge")
+    else:
+        screen.use(best[1])
+    window.rate = best[0]
+    return best[0]
+
+
+def _drawing(screen: Screen, window, picture: Picture, look: int) -> float:
+    """s that a picture takes to draw."""
+    for number in range(DRAWN + 2):
+        if number == 2:  # the first ones make room for themselves
+            times, work = [], time.process_time()
         began = time.perf_counter()
-        screen.draw(picture, window.size, Knobs(look=settings.look), dt=1 / 60)
+        screen.draw(picture, window.size, Knobs(look=look), dt=1 / 60)
         window.context.finish()
-        times.append(time.perf_counter() - began)
+        if number >= 2:
+            times.append(time.perf_counter() - began)
     work = (time.process_time() - work) / DRAWN  # software OpenGL works on several cores at once
-    drawing = max(_quietly(times), work)
-    own = window.rate
-    rate = choose((own, *(r for r in settings.display_rates if r < own)), drawing, settings.display_share)
-    log.info("display: %.1f ms a picture at %dx%d, so %g a second", drawing * 1e3, *window.size, rate)
-    window.rate = rate
-    return rate
+    return max(_quietly(times), work) if screen.is_software else _quietly(times)

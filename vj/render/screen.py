@@ -5,6 +5,7 @@ fused pass. What only some looks need (a blur, small lights) is made only while 
 Whatever breaks, the last good program stays and `message` holds one sentence.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -14,12 +15,17 @@ import numpy as np
 from vj.errors import ScreenError
 from vj.render import limit
 from vj.render.hud import HELP_LINES, Text
+from vj.render.learnt import Learnt
 from vj.render.output import Output
 from vj.render.passes import Pass, ShaderFolder
 from vj.render.reaction import HOUR, Reaction
 from vj.signals import Knobs, Picture
 
 PASSES = ("blend", "upscale_edge", "sharpen", "grade")
+UPSCALERS = {"plain": (), "bicubic": ("upscale",), "edge": ("upscale_edge", "sharpen"),
+             "edge4": ("upscale_edge", "upscale_edge", "sharpen"), "learnt": ("upscale_learnt",)}  # fmt: skip
+"""Passes between blend and look, by name, the cheapest and plainest first. All looks draw the screen smoothly from there."""
+
 LOOKS = ("clean", "film", "lowfi", "ink", "night", "slitscan", "kaleidoscope", "tunnel", "halftone")
 """Keys 1..9, in this order; the file of a look is look_NAME.glsl."""
 
@@ -81,6 +87,7 @@ class Screen:
         self._folder, self._stamp = folder, 0.0
         self._barred: dict[int, str] = {}  # looks that were too slow, with what their files held
         self._steps = [Pass(context, folder, (name,)) for name in passes[:-1]]
+        self._learnt: Learnt | None = None
         self._looks = [Pass(context, folder, (f"look_{name}", passes[-1])) for name in LOOKS]
         self._plain, self._copy = Pass(context, folder, ("copy", passes[-1])), Pass(context, folder, ("copy",))
         self._hud = Pass(context, folder, ("hud",))
@@ -118,6 +125,26 @@ class Screen:
             self.message, self._stamp = (said or [""])[0], stamp
             self._barred = {n: text for n, text in self._barred.items() if self._looks[n].source == text}
         return self.message
+
+    def use(self, upscaler: str) -> str:
+        """One of UPSCALERS from now on. Returns "" or a sentence: a file is broken, or nothing learnt is there."""
+        if upscaler == "learnt" and self._learnt is None:
+            return "There are no weights of a learnt upscaler: another one is used."
+        names = ("blend", *UPSCALERS[upscaler])
+        there = {step.names[0]: step for step in self._steps}
+        self._steps = [Pass(self.context, self._folder, (name,)) for name in names]
+        self._steps[0] = there.get("blend", self._steps[0])
+        for canvas in self._canvases:
+            canvas.release()
+        self._canvases = [Canvas(self.context) for _ in self._steps]
+        return next((said for step in self._steps if (said := step.load())), "")
+
+    def teach(self, layers: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Weights of the learnt upscaler, as render/learnt.py takes them; fresh ones between two pictures."""
+        if self._learnt is None:
+            self._learnt = Learnt(self.context, layers)
+        else:
+            self._learnt.adopt(layers)
 
     # ---------------------------------------------------------------------------------------------- each picture
     def draw(
@@ -180,6 +207,11 @@ class Screen:
         pixels = np.empty((height, width, 4), np.uint8)
         source.read_into(pixels, (0, 0, width, height), components=4)  # far quicker than three components
         return cv2.cvtColor(pixels[::-1], cv2.COLOR_RGBA2RGB)
+
+    @property
+    def is_software(self) -> bool:
+        """Whether the processor draws."""
+        return any(name in self.context.info["GL_RENDERER"].lower() for name in ("llvmpipe", "softpipe", "swiftshader"))
 
     @property
     def is_held(self) -> bool:
@@ -263,6 +295,10 @@ class Screen:
         for step, canvas in zip(self._steps, self._canvases, strict=True):
             if not step.is_good or (step.size > 1 and width >= size[0] and height >= size[1]):
                 continue
+            if "rows0" in step.samplers:
+                if self._learnt is None:
+                    continue
+                self._textures |= self._learnt.run(image)
             width, height = round(width * step.size), round(height * step.size)
             image = self._run(step, canvas, image, (width, height), values)
         return image
