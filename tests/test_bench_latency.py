@@ -27,8 +27,10 @@ def test_the_parts_of_the_way_add_up():
     assert parts["capture"] == pytest.approx(0.020) and parts["analysis"] == pytest.approx(0.005)
     assert parts["display: present"] == pytest.approx(0.020) and parts["display: sound to light"] == pytest.approx(0.045)
     assert parts["model"] == pytest.approx(102.055 - 102.025)
-    whole = sum(parts[name] for name in ("capture", "analysis", "model", "network: present"))
-    assert parts["network: sound to light"] == pytest.approx(whole)
+    for name in ("half way", "begin"):
+        last = parts["network: begins" if name == "begin" else "network: half way"]
+        assert parts[f"network: sound to {name}"] == pytest.approx(parts["capture"] + parts["analysis"] + parts["model"] + last)
+    assert parts["network: sound to begin"] < parts["network: sound to half way"]
 
 
 def test_a_hit_that_nobody_answers_is_counted_and_not_measured(capsys):

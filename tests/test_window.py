@@ -204,12 +204,12 @@ def test_the_output_is_set_up_by_mouse_and_keys(xvfb):
     if not shutil.which("xdotool"):
         pytest.skip("xdotool is not installed")
     with Window("vj-setup", size=(320, 180)) as window:
-        knobs = show(window, (0, 0, 0))
+        show(window, (0, 0, 0))
         assert window.place and not window.events()
         left, top = glfw.get_window_pos(window._window)
         find = ["xdotool", "search", "--sync", "--name", "vj-setup", "windowfocus", "--sync"]
         subprocess.run([*find, "key", "o"], check=True, timeout=20)
-        assert wait_for(lambda: (knobs := show(window, (0, 0, 0), Knobs(), 1)).setup)
+        assert wait_for(lambda: show(window, (0, 0, 0), Knobs(), 1).setup)
         knobs, events = Knobs(setup=True), []
         show(window, (0, 0, 0), knobs)
         move = ["mousemove", str(left + 2), str(top + 2), "mousedown", "1"]
@@ -337,3 +337,17 @@ def test_a_projector_pulled_and_put_back_has_its_picture_again(two_monitors):
         assert wait_for(lambda: show(window, (0, 1, 0), times=1) and not window.hidden, 4.0)
         assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, 640:1280] == (0, 255, 0)).all(), 4.0)
         assert window.is_fullscreen and window.is_open
+
+
+@pytest.mark.real
+def test_a_projector_pulled_moves_the_picture_where_that_is_wanted(two_monitors):
+    with Window("vj-out", monitor="DUMMY1", fullscreen=True, unplugged="move") as window:
+        show(window, (0, 1, 0))
+        two_monitors("--output", "DUMMY1", "--off")
+        assert wait_for(lambda: show(window, (0, 1, 0), times=1) and window.place == "DUMMY0")
+        assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, :640] == (0, 255, 0)).all(), 4.0)
+        assert not window.hidden and window.monitor == "DUMMY1"
+        two_monitors("--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0")
+        two_monitors()
+        assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, 640:1280] == (0, 255, 0)).all(), 4.0)
+        assert window.place == "DUMMY1" and not (screenshot()[:480, :640] == (0, 255, 0)).all(-1).any()

@@ -19,6 +19,7 @@ from vj.errors import VJError
 
 WARM = 6.0  # s of the show before the first hit
 RISE = 0.02  # share of its light by which the picture must rise at once
+BEGUN = 0.05  # of the way to a model frame, from which on it is to be seen
 LATE = 0.4  # s after which a change is no answer to a hit any more
 TOOLS = ("Xvfb", "pulseaudio", "pactl")
 
@@ -69,8 +70,8 @@ def tell(written: np.ndarray, rises: np.ndarray, data: dict[str, np.ndarray]) ->
 
 def measure(written: np.ndarray, rises: np.ndarray, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The parts of the way, in s, of each hit that was answered. All times are perf_counter's, one clock for all."""
-    names = ("capture", "analysis", "display: present", "display: sound to light", "model", "network: present",
-             "network: sound to light")  # fmt: skip
+    names = ("capture", "analysis", "display: present", "display: sound to light", "model", "network: begins",
+             "network: half way", "network: sound to begin", "network: sound to half way")  # fmt: skip
     found: dict[str, list[float]] = {name: [] for name in names}
     shown = data["began"][0] + data["shown"]
     answers, onsets = data["answers"], data.get("onsets", np.zeros((0, 4)))
@@ -90,12 +91,13 @@ def measure(written: np.ndarray, rises: np.ndarray, data: dict[str, np.ndarray])
         frame = int(np.searchsorted(kicks, count))  # the first model frame that was told of it
         if not 0 < frame < len(kicks):
             continue
-        half = (data["time"][frame - 1] + data["time"][frame]) / 2
-        seen = np.flatnonzero((answers >= half) & (shown > said))
-        if len(seen):
-            found["model"].append(data["made"][frame] - said)
-            found["network: present"].append(shown[seen[0]] - data["made"][frame])
-            found["network: sound to light"].append(shown[seen[0]] - moment)
+        found["model"].append(data["made"][frame] - said)
+        before, step = data["time"][frame - 1], data["time"][frame] - data["time"][frame - 1]
+        for name, share in (("begin", BEGUN), ("half way", 0.5)):
+            seen = np.flatnonzero((answers >= before + share * step) & (shown > said))
+            if len(seen):
+                found[f"network: {name}{'s' if share == BEGUN else ''}"].append(shown[seen[0]] - data["made"][frame])
+                found[f"network: sound to {name}"].append(shown[seen[0]] - moment)
     return {name: np.array(values) for name, values in found.items()}
 
 

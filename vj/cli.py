@@ -111,6 +111,8 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--line-in", nargs="?", const="", metavar="NAME", help="hear a sound input (see vj devices)")
     add.add_argument("--monitor", metavar="NAME", help="the monitor to be on, or a part of its name")
     add.add_argument("--fullscreen", action="store_true", help="full screen from the start")
+    add.add_argument("--unplugged", choices=("hide", "move"),
+                     help="a full screen whose monitor has gone: wait for it (hide) or go to another one")  # fmt: skip
     add.add_argument("--window", type=_size, metavar="WxH", help="size of the window, 1280x720 if not given")
     add.add_argument("--no-window", action="store_true", help="draw without a display (for tests over hours)")
     add.add_argument("--midi", metavar="NAME", help="a MIDI port, or a part of its name; without it the first")

@@ -281,7 +281,8 @@ class LiveShow:
 def _window(settings: Settings) -> Window | HeadlessWindow:
     if settings.window is None:
         return Steady(HeadlessWindow((640, 360)), HEADLESS_RATE)
-    return Window("vj", settings.monitor, settings.fullscreen, settings.window)
+    where = (settings.monitor, settings.fullscreen, settings.window)
+    return Window("vj", *where, unplugged=settings.unplugged)
 
 
 class Steady:

@@ -28,6 +28,7 @@ class Settings:
     # picture
     monitor: str | None = None  # name, or a part of it
     fullscreen: bool = False
+    unplugged: str = "hide"  # or "move": what a full screen does whose monitor has gone
     window: tuple[int, int] | None = (1280, 720)  # px; None: no window at all, drawn headless
     display_rates: tuple[float, ...] = (144, 120, 60, 50, 30, 25, 20)  # pictures a second to choose from
     display_share: float = 0.5  # of a picture's time that drawing may take; no faster display is chosen

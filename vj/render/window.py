@@ -132,7 +132,8 @@ class Window:
 
     monitor: name (or a part of it) of the one to be on. size: (width, height) px when not in full screen.
     rate: pictures a second at most; None takes the monitor's own, 60 where it does not say.
-    When the monitor of a full screen is unplugged the window hides, and is back when a monitor of that name is.
+    When the monitor of a full screen is unplugged the window hides, or with unplugged="move" fills another one; it is
+    back when a monitor of that name is.
     """
 
     def __init__(
@@ -142,8 +143,11 @@ class Window:
         fullscreen: bool = False,
         size: tuple[int, int] = (1280, 720),
         rate: float | None = None,
+        unplugged: str = "hide",
     ):
         _start_glfw()
+        self._moves = unplugged == "move"
+        self._guest = False  # on another monitor until its own is back
         self._rate, self._own_rate, self._due = rate, USUAL_RATE, 0.0
         self.shown = 0.0  # s on time.perf_counter: when the last picture was handed to the display
         self._keys: list[tuple[str, float, bool]] = []  # pressed since the last turn, with their moment and Shift
@@ -253,7 +257,7 @@ class Window:
     @property
     def place(self) -> str:
         """Name of the monitor it is on, or waits for; "" unknown."""
-        if self.is_fullscreen or self.hidden:
+        if (self.is_fullscreen or self.hidden) and not self._guest:
             return self.monitor or ""
         return self._here() or ""
 
@@ -318,7 +322,9 @@ class Window:
             self.monitor = self._here()
         if self.monitor is None:
             return
-        monitor = _named()[self.monitor]
+        self._fill(_named()[self.monitor])
+
+    def _fill(self, monitor) -> None:
         mode = glfw.get_video_mode(monitor)
         self._windowed = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
         glfw.set_window_monitor(
@@ -333,7 +339,7 @@ class Window:
         glfw.set_window_monitor(self._window, None, x, y, max(1, width), max(1, height), glfw.DONT_CARE)
         if self.hidden:
             glfw.show_window(self._window)
-        self.is_fullscreen = self.hidden = False
+        self.is_fullscreen = self.hidden = self._guest = False
         self._show_cursor()
 
     def _rehome(self) -> None:
@@ -341,16 +347,18 @@ class Window:
         self._ask_rate()
         if not self.is_fullscreen:
             return
-        monitor = _named().get(self.monitor)
-        if monitor is None:
+        monitor, windowed = _named().get(self.monitor), self._windowed
+        if monitor is None and self._moves and (others := list(_named().values())):
+            self._fill(others[0])
+            self._guest = True
+        elif monitor is None:
             glfw.hide_window(self._window)
             self.hidden = True
-        elif self.hidden or not glfw.get_window_monitor(self._window):
-            windowed = self._windowed
+        elif self.hidden or self._guest or not glfw.get_window_monitor(self._window):
             self._go_full()
-            self._windowed = windowed
             glfw.show_window(self._window)
-            self.hidden = False
+            self.hidden = self._guest = False
+        self._windowed = windowed
 
 
 class HeadlessWindow:
