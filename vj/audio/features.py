@@ -7,6 +7,7 @@ Relative loudness is as in MilkDrop (divided by its own long-term mean); level i
 """
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -38,9 +39,12 @@ class FeatureExtractor:
 
     rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
     weights: of the network, None for none; by default those that came with the program, if they can be read.
+    trim: dB by which a hand lifts the input before anything is heard; may be set at any time.
     """
 
-    def __init__(self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped") -> None:
+    def __init__(
+        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0
+    ) -> None:
         self.rate, self.hop = rate, hop
         self.step = hop / rate  # s
         if weights == "shipped":
@@ -73,7 +77,8 @@ class FeatureExtractor:
         self._fade = float(np.exp(-self.step / FLASH))
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
-        self._tap: float | None = None
+        self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
+        self.trim = trim
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
         """samples: float (n,) mono, -1..1, any n. NaN and infinite ones count as silence."""
@@ -92,9 +97,23 @@ class FeatureExtractor:
             told.append(self._events.popleft())
         return told
 
+    # What hands say. These may be called from another thread; they are heeded at the next hop.
+
     def tap(self, time: float | None = None) -> None:
-        """A hand says: a beat is now, or at `time` on the features' clock. May be called from another thread."""
-        self._tap = self.features.time if time is None else time
+        """A beat is now, or at `time` (s) on the features' clock."""
+        self._hands.append((self.beat.tap, self.features.time if time is None else time))
+
+    def one(self, time: float | None = None) -> None:
+        """The first beat of a bar is now, or at `time` (s) on the features' clock."""
+        self._hands.append((self.beat.one, self.features.time if time is None else time))
+
+    def scale(self, factor: float) -> None:
+        """The tempo is `factor` times what is shown: 2 or 0.5."""
+        self._hands.append((self.beat.scale, factor))
+
+    def nudge(self, seconds: float) -> None:
+        """Beats shall come later by this (earlier, where it is negative)."""
+        self._hands.append((self.beat.nudge, seconds))
 
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
@@ -102,13 +121,13 @@ class FeatureExtractor:
         if float(np.abs(new).max()) >= 0.999:
             self._clipped_until = time + 0.5
         self._heard[: -self.hop] = self._heard[self.hop :]
-        self._heard[-self.hop :] = np.clip(new, -2, 2)
+        self._heard[-self.hop :] = np.clip(new * np.float32(10 ** (self.trim / 20)) if self.trim else new, -2, 2)
         mags, loud, centroid, flatness = self._spectrum.look(self._window)
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
-        if self._tap is not None:
-            self.beat.tap(self._tap)
-            self._tap = None
+        while self._hands:
+            heed, value = self._hands.popleft()
+            heed(value)
         seen = self._senses.look(mags, self._heard)
         onsets, beat = self._by_network(seen, openness) if self._network else self._by_rule(mags, openness)
         self._flash = [x * self._fade if x > 0.01 else 0.0 for x in self._flash]
@@ -221,7 +240,7 @@ class FeatureExtractor:
             self._chroma[self._chroma < 0.01] = 0.0
         np.maximum(self._hits, np.minimum(np.maximum(0.8 * (levels - self._before) * RISE / self.step, 0), 1), out=self._hits)
         self._before = levels
-        self._clocks += levels * self.step
+        self._clocks += np.where(levels > 0.01, levels, 0) * self.step
         if self._hops % EVERY == 0:
             tones = self._senses.semitones
             chroma = (tones * tones).reshape(-1, 12).sum(0)

@@ -1,6 +1,6 @@
 """The form of the music as it goes by: builds, breakdowns, drops, new sections. Looked at every quarter of a second.
 
-A new section is told when the last second and a half sounds unlike the eight seconds before, measured against how much
+A new section is told when the last second and a quarter sounds unlike the eight seconds before, measured against how much
 these vary in themselves (a one-sided checkerboard; after Foote 2000). Knows levels only, no beat, clock or device.
 """
 
@@ -9,11 +9,12 @@ from collections import deque
 import numpy as np
 
 CELL = 0.25  # s between two looks
-NOW, PAST = 6, 32  # cells that are compared
-NOVEL = 2.6  # how far outside the usual variation a new section lies
+NOW, PAST = 5, 32  # cells that are compared
+NOVEL = 2.2  # how far outside the usual variation a new section lies
 APART = 6.0  # s between two sections
-LITTLE, MUCH = 0.35, 0.8  # lows against their usual: below there are none, above they are back
-GAP = 2.0  # s without lows that make a breakdown, after which their return is a drop
+LITTLE, MUCH = 0.45, 0.8  # lows against their usual: below there are none, above they are back
+SMOOTH = 0.7  # s, over which lows are smoothed, so that a kick a second is no gap
+GAP = 1.5  # s without lows that make a breakdown, after which their return is a drop
 USED = 6.0  # s of lows, before which their absence is no breakdown
 STILL = 0.15  # loudness below which there is a pause, no breakdown
 
@@ -33,7 +34,7 @@ class Form:
         self._strokes, self._hops = 0, 0
         self._cells: deque[np.ndarray] = deque(maxlen=NOW + PAST)
         self._course: deque[tuple[float, float, float]] = deque(maxlen=NOW + PAST)  # loudness, highs, strokes of a cell
-        self._low_for, self._gap = 0.0, 0.0
+        self._low, self._low_for, self._gap = 0.0, 0.0, 0.0
         self._since = 0.0
 
     def feed(self, short: np.ndarray, loudness: float, low: float, high: float, strokes: int, is_open: bool) -> None:
@@ -60,6 +61,8 @@ class Form:
             self.sections, self._since = self.sections + 1, 0.0
 
     def _lows(self, low: float, loudness: float) -> None:
+        self._low += (low - self._low) * (CELL / SMOOTH)
+        low = self._low
         if low < LITTLE:
             self._gap += CELL
             self.breakdown = self._low_for > USED and self._gap > GAP and loudness > STILL

@@ -37,7 +37,7 @@ class Piece:
     strokes: list[tuple[float, str, float]] = field(default_factory=list)  # (s, group, strength 0..1)
     notes: list[tuple[float, float, str, int, float]] = field(default_factory=list)  # (s, end s, part, key, strength 0..1)
     parts: dict[str, str] = field(default_factory=dict)  # part -> role of its instrument
-    pulse: list[tuple[float, float]] = field(default_factory=list)  # (s, s) where a pulse can be heard
+    sections: list[tuple[float, str]] = field(default_factory=list)  # (s, what plays from here on)
 
 
 def compose(rng: np.random.Generator, seconds: float = 30.0, style: str | None = None) -> Piece:
@@ -147,7 +147,6 @@ class _Composer:
         rng, beats = self.rng, self.style.beats
         count = int(np.searchsorted(self.times, self.seconds))
         self.piece.beats = [(float(t), k % beats + 1) for k, t in enumerate(self.times[:count]) if 0 <= t < self.seconds]
-        self.piece.pulse = [(0.0, self.seconds)]
         drums = {g: str(rng.choice(p)) for g, p in self.style.drums.items()}
         drums = {g: self._altered(p) for g, p in drums.items()}
         if "hat" in drums and rng.random() < 0.2:
@@ -157,6 +156,8 @@ class _Composer:
         for bar in range(count // beats + 1):
             part = plan[bar] if plan else "all"
             first = plan[bar] != plan[bar - 1] if plan and bar else True
+            if plan and first:
+                self.piece.sections.append((self.at(bar * beats), part))
             if drums and part in ("all", "drums", "kick", "hats"):
                 self._bar_of_drums(bar * beats, drums, part, first, bar % fill_every == fill_every - 1 and rng.random() < 0.7)
             elif part == "roll":
