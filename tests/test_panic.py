@@ -75,7 +75,7 @@ class Scripted:
             assert self._generator.hangs.wait(5)
         return press(knobs, self._script[number]) if number in self._script else knobs
 
-    def present(self):
+    def present(self, wake=None):
         self._window.present()
         pixels = np.frombuffer(self._window.framebuffer.read(components=3), np.uint8)
         self.pictures.append(pixels.reshape(SIZE[1], SIZE[0], 3)[::-1].astype(int))

@@ -14,7 +14,7 @@ from vj.errors import ScreenError
 from vj.render.output import Output
 from vj.render.screen import Screen
 from vj.render.setup import Setup
-from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press
+from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press, rest
 from vj.signals import Knobs, Picture
 
 
@@ -59,6 +59,14 @@ def test_the_safe_key_undoes_whatever_was_turned():
 
 def test_the_table_of_keys_names_them_all():
     assert [k for k, _ in KEYS] == ["space", "b", "r", "f", "up / down", "t", "d", "h", "1 ... 9", "0", "o", "Esc Esc"]
+
+
+def test_a_rest_ends_early_where_there_is_a_reason():
+    begun, asked = time.perf_counter(), []
+    assert rest(begun + 5.0, lambda: asked.append(1) or len(asked) > 3) and len(asked) == 4
+    assert time.perf_counter() < begun + 4.0
+    assert not rest(time.perf_counter() + 0.01, lambda: False) and not rest(time.perf_counter() + 0.01, None)
+    assert not rest(begun, lambda: True), "it is late already"
 
 
 # ------------------------------------------------------------------------------------------------- no display

@@ -10,6 +10,7 @@ import logging
 import os
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vj import gauges, keeping, opening
@@ -22,7 +23,7 @@ from vj.render.output import OutputBook
 from vj.render.screen import LOOKS, UPSCALERS, Screen
 from vj.render.setup import ITEMS, Setup
 from vj.render.watchdog import Watchdog
-from vj.render.window import HeadlessWindow, Window
+from vj.render.window import HeadlessWindow, Window, rest
 from vj.settings import Settings, data_folder, last_weights, log_file, outputs_file, packed, table
 from vj.show import Maker
 from vj.signals import AudioFeatures, Controls, Knobs, Picture
@@ -36,6 +37,7 @@ log = logging.getLogger("vj")
 
 HUD_SECONDS = 0.5  # between two readings of the gauges
 DRAWN = 10  # pictures, to measure what one takes
+LEAST_WAIT = 0.35  # of an interval between two pictures, that also a hit waits
 HANGS = 2.0  # s without a model frame that are worth a word
 HEADLESS_RATE = 30.0  # pictures a second without a window
 
@@ -156,7 +158,7 @@ class LiveShow:
             self.screen.draw(picture, window.size, knobs, lines, dt=now - last)
             if self.recorder is not None and min(window.size) > 0 and self.recorder.wants(now - began):
                 self.recorder.write(self.screen.read(straight=True), now - began)
-            window.present()
+            window.present(self._hit_after(heard) if self.screen.output.offset_ms <= 0 else None)
             last = now
             shown = window.shown or time.perf_counter()
             self._pace.tick(shown)
@@ -175,6 +177,17 @@ class LiveShow:
                 self._note(now, began)
         self._keep()
         self._note(time.perf_counter(), began)
+
+    def _hit_after(self, heard: AudioFeatures) -> Callable[[], bool]:
+        """Asks whether a hit was heard that the picture just drawn cannot have answered: the next one need not wait."""
+        soonest = time.perf_counter() + LEAST_WAIT / self.rates[0]
+        hits = heard.kicks + heard.snares
+
+        def hit() -> bool:
+            newest = self.listener.features
+            return newest.kicks + newest.snares > hits and time.perf_counter() >= soonest
+
+        return hit
 
     def _set_up(self, knobs: Knobs) -> None:
         """What keys, mouse and MIDI change of the output; the test card while they do."""
@@ -291,11 +304,12 @@ class Steady:
     def __init__(self, window: HeadlessWindow, rate: float):
         self._window, self.rate, self._due, self.shown = window, rate, 0.0, 0.0
 
-    def present(self) -> None:
+    def present(self, wake=None) -> None:
         self._window.context.finish()
         self.shown = time.perf_counter()
         self._due = max(self._due + 1 / self.rate, self.shown)
-        time.sleep(self._due - self.shown)
+        if rest(self._due, wake):
+            self._due = time.perf_counter()
 
     def __getattr__(self, name: str):
         return getattr(self._window, name)

@@ -129,7 +129,7 @@ class Player:
         if knobs.resets != strip.resets:  # another world: nothing leads there
             self.strip = Strip((made, made, made), (now, now), self._period, knobs.resets)
             return
-        self._allowance = max(now - due, self._allowance * 0.99)
+        self._allowance = max(now - due, self._allowance * 0.98)
         self._allowance = min(self._allowance, self._period)
         moment = max(due + self._allowance, now)
         late = moment > strip.moments[1] + 1.5 * self._period

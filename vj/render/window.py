@@ -6,6 +6,7 @@ GLFW lives here and nowhere else; everything in this file belongs to the main th
 import ctypes
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import glfw
@@ -32,6 +33,7 @@ KEYS = (
 
 ARROWS = ("left", "right", "up", "down")
 SPEED_STEP = 0.1  # of knobs.speed, a press of up or down
+LOOK = 0.002  # s between two looks whether there is a reason not to wait
 TWO_ESC = 1.0  # s within which the second Esc quits
 USUAL_RATE = 60.0  # Hz, where a monitor does not know its own
 SETUP = ("tab", "backspace", "left", "right", "up", "down")  # keys that set up the output while the test card shows
@@ -73,6 +75,15 @@ def press(knobs: Knobs, key: str) -> Knobs:
         case _ if key in set("123456789"):
             return replace(knobs, look=int(key))
     return knobs
+
+
+def rest(until: float, wake: Callable[[], bool] | None) -> bool:
+    """Sleeps until a moment (s on time.perf_counter), or until wake() says True: then True comes back."""
+    while (left := until - time.perf_counter()) > 0:
+        if wake is not None and wake():
+            return True
+        time.sleep(left if wake is None else min(left, LOOK))
+    return False
 
 
 # ------------------------------------------------------------------------------------------------- monitors
@@ -261,14 +272,16 @@ class Window:
             return self.monitor or ""
         return self._here() or ""
 
-    def present(self) -> None:
-        """Shows what was drawn, then waits until the next picture is due where the display itself does not."""
+    def present(self, wake: Callable[[], bool] | None = None) -> None:
+        """Shows what was drawn, then waits until the next picture is due where the display itself does not.
+
+        wake: asked while waiting; where it says True the next picture is due at once, and the others follow that one.
+        """
         glfw.swap_buffers(self._window)
         self.shown = time.perf_counter()
         period = 0.98 / self.rate  # a little short, so that a display that does wait sets the pace
-        wait = self._due - self.shown
-        if wait > 0:
-            time.sleep(min(wait, period))
+        if rest(min(self._due, self.shown + period), wake):
+            self._due = time.perf_counter()
         self._due = max(self._due, time.perf_counter() - period) + period
 
     # ------------------------------------------------------------------------------------------ where it stands
@@ -397,7 +410,7 @@ class HeadlessWindow:
         """Nor a mouse."""
         return []
 
-    def present(self) -> None:
+    def present(self, wake: Callable[[], bool] | None = None) -> None:
         """Nobody watches, and nobody waits."""
         self.context.finish()
         self.shown = time.perf_counter()
