@@ -29,6 +29,7 @@ from vj.show import Maker
 from vj.signals import AudioFeatures, Controls, Knobs, Picture
 from vj.stamps import Delay, Stamps
 from vj.trace import Trace
+from vj.train.upscale import NAME as UPSCALER
 from vj.train.worker import Worker
 from vj.video import FilmRecorder
 from vj.weights import Inbox, WeightsSlot
@@ -133,6 +134,7 @@ class LiveShow:
         self._latency = self._network = 0.0  # s, of the last picture: through the display pass, through the network
         self._watchdog, self._slow = Watchdog(1 / self.rates[0]), ""
         self._setup, self._place, self._unsaved = Setup(), self.window.place, False
+        self._upscaler = 0  # when the upscaler's weights in use were written, ns
         self._kept = 0  # version of the weights kept as the last ones
         self._said: set[str] = set()  # messages logged
 
@@ -156,6 +158,10 @@ class LiveShow:
             heard = self.delay.turn(self.screen.output.offset_ms, now)
             picture = self.player.picture(now, heard)
             self.screen.draw(picture, window.size, knobs, lines, dt=now - last)
+            worried, took = self._watchdog.worried, 0.0
+            if worried:
+                window.context.finish()
+                took = time.perf_counter() - now
             if self.recorder is not None and min(window.size) > 0 and self.recorder.wants(now - began):
                 self.recorder.write(self.screen.read(straight=True), now - began)
             window.present(self._hit_after(heard) if self.screen.output.offset_ms <= 0 else None)
@@ -166,8 +172,9 @@ class LiveShow:
             self._date(shown, heard, picture)
             if self.trace is not None:
                 self._put(shown - began, shown - now, picture.time)
-            if self._watchdog.turn(shown - now):
-                knobs = self._simplify(knobs, shown - now)
+            took = took or shown - now
+            if self._watchdog.turn(took, drawn=worried):
+                knobs = self._simplify(knobs, took)
             if now >= next_hud:
                 next_hud = now + HUD_SECONDS
                 lines = gauges.hud(self._state(now, began, self._pace))
@@ -237,8 +244,19 @@ class LiveShow:
         log.info(gauges.line(self._state(now, began, self._log_pace)))
         gc.collect(1)
         version = self.player.pulse.version
+        self._take_upscaler()
         if self.slot is not None and version > self._kept and keeping.keep(self.slot.path(version), last_weights()):
             self._kept = version
+
+    def _take_upscaler(self) -> None:
+        """Newer weights of the learnt upscaler, where the trainer has left some beside the network's."""
+        path = self.slot.folder / UPSCALER if self.slot is not None else None
+        if path is None or not path.is_file() or path.stat().st_mtime_ns == self._upscaler:
+            return
+        self._upscaler = path.stat().st_mtime_ns
+        if (layers := opening.upscaler(path)) is not None:
+            self.screen.teach(layers)
+            log.info("fresh weights of the upscaler taken")
 
     def _state(self, now: float, began: float, pace: gauges.Pace) -> gauges.State:
         fps, slowest = pace.read()

@@ -189,10 +189,10 @@ def mapping(table: dict, card: weights.Card) -> Mapping:
     return Mapping(SoundTable.parse(table), card.fps)
 
 
-def upscaler() -> list | None:
-    """Weights of the learnt upscaler's layers; None where there are none that fit."""
+def upscaler(path: Path | None = None) -> list | None:
+    """Weights of the learnt upscaler's layers, of the program's own or from a file; None where there are none that fit."""
     try:
-        return list(upscale.layers(upscale.read(upscaler_weights())))
+        return list(upscale.layers(upscale.read(path or upscaler_weights())))
     except WeightsError as error:
         log.warning("%s", error)
         return None

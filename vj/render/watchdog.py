@@ -2,21 +2,21 @@
 
 LEAST = 0.25  # s that a picture takes at least before anybody worries
 TIMES = 6.0  # usual intervals, likewise
-ENDLESS = 2.0  # s after which one picture is enough
-PATIENCE = 2  # slow pictures in a row otherwise
 
 
 class Watchdog:
-    """period: s between two pictures, as wanted."""
+    """period: s between two pictures, as wanted. worried: the next picture is to be measured without its presenting.
+
+    What holds a picture up may be the display (a covered window, a sleeping monitor): only drawing condemns a look.
+    """
 
     def __init__(self, period: float):
         self._limit = max(LEAST, TIMES * period)
-        self._slow = 0  # in a row
+        self.worried = False
 
-    def turn(self, seconds: float) -> bool:
-        """seconds: what the last picture took to draw and present. True where what is drawn must become simpler."""
-        self._slow = self._slow + 1 if seconds > self._limit else 0
-        if self._slow < PATIENCE and seconds < max(ENDLESS, self._limit):
-            return False
-        self._slow = 0
-        return True
+    def turn(self, seconds: float, drawn: bool) -> bool:
+        """seconds: what the last picture took; drawn: to draw alone. True where what is drawn must become simpler."""
+        slow = seconds > self._limit
+        condemned = slow and drawn
+        self.worried = slow and not drawn
+        return condemned

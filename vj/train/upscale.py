@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from vj.errors import VJError, WeightsError
 from vj.video import read_frames
 
+NAME = "upscaler.safetensors"  # in the slot of a show, where a trainer may leave newer weights
 SCALE = 4
 WIDTH = 16  # channels of each layer but the first
 LAYERS = 4
