@@ -5,7 +5,7 @@ float line(float at, float half_width) { return smoothstep(half_width + 0.75, ha
 
 vec4 shade(vec2 uv) {
     vec2 p = uv * u_size, middle = 0.5 * u_size;
-    float side = u_size.y / 9.0, thin = max(0.6, u_size.y / 1400.0);
+    float side = min(u_size.x, u_size.y) / 9.0, thin = max(0.6, side / 155.0);
     vec2 q = p - middle, cell = mod(q + 0.5 * side, side) - 0.5 * side;
     vec2 number = floor(q / side + 0.5);
     vec3 c = mix(vec3(0.13), vec3(0.17), mod(floor(q.x / side + 0.5) + floor(q.y / side + 0.5), 2.0));

@@ -121,6 +121,9 @@ def test_the_test_card_stands_on_the_corners_and_says_where_it_is(window, screen
     assert any("HDMI-1" in line for line in screen.card) and any("128 x 72, 60 Hz" in line for line in screen.card)
     pinned = shot(window, screen, Output(corners=((0.5, 0), (1, 0), (1, 1), (0.5, 1))))
     assert pinned[:, :62].max() < 10 and pinned[:, 66:].max() > 200
+    for turn, mirror in ((90, False), (180, True), (270, True)):
+        turned = shot(window, screen, Output(turn=turn, mirror=mirror))
+        assert turned[2, -3, 0] > 200 > 100 > turned[2, -3, 1], "the screen's upper right corner, however it is turned"
     dark = shot(window, screen, knobs=Knobs(blackout=True))
     assert dark.max() > 200, "whoever sets up a projector wants to see it"
     screen.card = ()

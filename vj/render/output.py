@@ -43,14 +43,18 @@ class Output:
     def is_turned(self) -> bool:
         return self.turn in (90, 270)
 
+    def shown_at(self, number: int) -> int:
+        """Which of the picture's corners 0..3 stands at this corner of the screen; below 0 stays."""
+        if number < 0:
+            return number
+        return ((number ^ 1 if self.mirror else number) - self.turn // 90) % 4
+
     def pin(self) -> tuple[float, ...]:
         """Nine numbers, column after column: (x, y, 1) of the screen to (x, y, w) of the picture, both 0..1 from the
         lower left, x and y to be divided by w."""
         here = np.array([(x, 1 - y) for x, y in self.corners])
         there = [(0.0, 1.0), (1.0, 1.0), (1.0, 0.0), (0.0, 0.0)]
-        turned = [there[(k - self.turn // 90) % 4] for k in range(4)]
-        if self.mirror:
-            turned = [turned[k] for k in (1, 0, 3, 2)]
+        turned = [there[self.shown_at(k)] for k in range(4)]
         rows = []
         for (x, y), (u, v) in zip(here, turned, strict=True):
             rows += [(x, y, 1, 0, 0, 0, -u * x, -u * y), (0, 0, 0, x, y, 1, -v * x, -v * y)]

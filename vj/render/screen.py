@@ -179,7 +179,7 @@ class Screen:
         self._remember(image, values, dt)
         if self.card:
             self._place()
-            self._card.draw({}, values | {"u_size": size, "u_marked": float(self.marked)})
+            self._card.draw({}, values | {"u_size": size, "u_marked": float(self.output.shown_at(self.marked))})
             self._write(self._text[2], tuple(self.card), "middle")
         else:
             self._show(image, values)
@@ -412,7 +412,7 @@ class Screen:
     def _write(self, text: Text, lines: tuple[str, ...], where: str) -> None:
         """A block of text at the "top" or the "bottom" left, or in the "middle", on what is bound."""
         width, height = self._inner
-        texture = text.turn(lines, height)
+        texture = text.turn(lines, min(height, width * 9 // 16))
         margin = max(4, height // 40)
         x = (width - texture.width) // 2 if where == "middle" else margin
         y = {"top": height - margin - texture.height, "middle": (height - texture.height) // 2, "bottom": margin}[where]
