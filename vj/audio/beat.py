@@ -5,7 +5,9 @@ where there is no network, a classical onset strength and its autocorrelation (f
 or set the one. Knows no sound, no spectrum and no clock: time is counted in hops.
 """
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +26,13 @@ CALM_FALL = 3.0  # s, confidence falls this slowly, so that a breakdown is held 
 
 NET_DELAY = 0.011  # s from a beat to the hop in which the network says it most clearly
 NET_ZONE = 20  # the beat takes 1/20 of a period
-NET_TRUST, NET_FLOOR = 0.3, 0.05  # weight of one look at the tempo, and what is left of a tempo that is not seen at all
+NET_RESTART = 1e-5  # chance per hop that everything starts anew
+NET_TRUST, NET_FLOOR = 0.15, 0.05  # weight of one look at the tempo, and what is left of a tempo that is not seen at all
 NET_WEIGHT = (4.0, 5.0)  # by which beats and downbeats were favoured in training, undone here
-NET_SHOWN, NET_HIDDEN = 0.5, 0.4
+NET_SHOWN, NET_HIDDEN = 0.4, 0.25
+CLEAR, AGREED = (16.0, 0.21), (20.0, 0.86)  # slope and middle: chance of a beat where one was told; unity of the pointer
+HOLD = (1.5, 10.0)  # s, confidence falls this slowly while there is sound: the longer it was held, the slower, for breakdowns
+COMB_TRUST, COMB_FLOOR = 0.3, 0.05  # likewise of the comb over what the network said
 BY_HAND = 20.0  # s, a tempo tapped or an octave chosen holds against what is heard
 
 
@@ -49,7 +55,7 @@ class BeatTracker:
     def __init__(self, hop: float = 0.01, by_network: bool = False) -> None:
         self.hop = hop
         self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
-        self._pointer = Pointer(hop, NET_ZONE) if by_network else Pointer(hop)
+        self._pointer = Pointer(hop, NET_ZONE, NET_RESTART) if by_network else Pointer(hop)
         self._delay = NET_DELAY if by_network else DELAY
         self._thresholds = (NET_HIDDEN, NET_SHOWN) if by_network else (HIDDEN, SHOWN)
         self._signs, self._downbeats = BarBySigns(), BarByNetwork()
@@ -63,8 +69,10 @@ class BeatTracker:
         self._last = -(10**6)  # hop of the last beat
         self._recent: deque[int] = deque(maxlen=8)  # hops of the last beats
         self._shown = False
-        self._sure = 0.0  # 0..1, that there is a pulse, of the last seconds
-        self._unity = 0.0
+        self._sure, self._unity = 0.0, 0.0  # the network's pulse and the pointer's unity, of the last second
+        self._held_for = 0.0  # s, for which there has been a pulse, HOLD[1] at most
+        self._best = 0.0  # chance of the beat told last
+        self._chances: deque[float] = deque(maxlen=8)  # of the beats before
 
     @property
     def time(self) -> float:
@@ -72,18 +80,23 @@ class BeatTracker:
         return self._hops * self.hop
 
     def hear(
-        self, beat: float, downbeat: float, pulse: float, belief: tuple[np.ndarray, np.ndarray] | None, quiet: bool = False
+        self, heard: Sequence[float], colour: np.ndarray, belief: tuple[np.ndarray, np.ndarray] | None, quiet: bool
     ) -> Beat | None:
-        """What the network says of this hop: chances 0..1 of a beat, of a downbeat, of there being any pulse.
+        """What the network says of this hop. heard: chances 0..1 in the order of its OUTPUTS; colour: (n,) of the sound.
 
-        belief: (bpm, their chances), at every look at the tempo, else None. Returns the beat to be told now.
+        belief: (bpm, their chances), at every look at the tempo, else None; quiet: there is no sound at all.
+        Returns the beat to be told now.
         """
         hop = self._hops
         self._hops += 1
-        self._downbeats.hear(downbeat / (downbeat + NET_WEIGHT[1] * (1 - downbeat)))
-        if belief is not None and hop * self.hop >= 0.5:
-            self._look_at_belief(*belief, 0.0 if quiet else pulse)
+        beat, downbeat, kick, snare, _, pulse = heard
+        self._downbeats.hear(downbeat / (downbeat + NET_WEIGHT[1] * (1 - downbeat)), kick, snare, colour)
         chance = min(max(beat / (beat + NET_WEIGHT[0] * (1 - beat)), 0.01), 0.98)
+        self._pulse.push(beat)
+        if hop - self._last <= round(0.08 / self.hop):
+            self._best = max(self._best, chance)
+        if belief is not None and hop * self.hop >= 0.5:
+            self._look_at_belief(*belief, pulse, quiet)
         period, position = self._pointer.step(chance * (NET_ZONE - 1) / (1 - chance))
         return self._tell(hop, period, position)
 
@@ -147,13 +160,22 @@ class BeatTracker:
             return np.exp(-0.5 * (np.log(self._pointer.periods / period) / 0.06) ** 2)
         return evidence
 
-    def _look_at_belief(self, tempi: np.ndarray, belief: np.ndarray, pulse: float) -> None:
-        evidence = np.interp(60 / self.hop / self._pointer.periods, tempi, belief / belief.max())
-        self._pointer.weigh(((self._held(evidence) + NET_FLOOR) / (1 + NET_FLOOR)) ** NET_TRUST)
-        self._unity += (self._pointer.unity() - self._unity) * 0.1
-        self._sure += (pulse - self._sure) * EVERY / (1.0 if pulse < self._sure else 0.7)
-        certainty = min(1.0, self._sure * self._unity * 1.2)
-        rate = EVERY / (0.4 if certainty > self.confidence else CALM_FALL)
+    def _look_at_belief(self, tempi: np.ndarray, belief: np.ndarray, pulse: float, quiet: bool) -> None:
+        seen = np.interp(60 / self.hop / self._pointer.periods, tempi, belief / belief.max())
+        evidence = self._held(seen)
+        self._pointer.weigh(((evidence + NET_FLOOR) / (1 + NET_FLOOR)) ** NET_TRUST)
+        if COMB_TRUST and self._hops * self.hop >= 1.5:
+            evidence = self._held(self._pulse.evidence(self._pointer.periods))
+            self._pointer.weigh(((evidence + COMB_FLOOR) / (1 + COMB_FLOOR)) ** COMB_TRUST)
+        self._unity += (self._pointer.unity() - self._unity) * 0.2
+        self._sure += (pulse - self._sure) * EVERY / 0.7
+        certainty = 0.0
+        if len(self._chances) >= 3 and not quiet:
+            clear = sum(self._chances) / len(self._chances)
+            z = CLEAR[0] * (clear - CLEAR[1]) + AGREED[0] * (self._unity - AGREED[1])
+            certainty = self._sure / (1 + math.exp(-z))
+        self._held_for = max(0.0, min(HOLD[1], self._held_for + (EVERY if certainty > 0.5 else -0.2 * EVERY)))
+        rate = EVERY / (0.4 if certainty > self.confidence else 1.0 if quiet else max(HOLD[0], self._held_for))
         self.confidence += (certainty - self.confidence) * rate
 
     def _look_at_tempo(self, quiet: bool) -> None:
@@ -196,6 +218,8 @@ class BeatTracker:
             if position <= 1 and ahead > lead:
                 sounds -= period * self.hop
             self._last = hop
+            self._chances.append(self._best)
+            self._best = 0.0
             self._recent.append(round((sounds + self._delay) / self.hop) - 1)
             place = self._bar.turn()
             if self._shown:

@@ -16,6 +16,7 @@ from vj.audio.files import RATE, clean
 from vj.audio.form import Form
 from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
 from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetDetector, OnsetPicker
+from vj.audio.senses import BANDS as BANDS_SEEN
 from vj.audio.senses import EVERY, Senses
 from vj.signals import AudioFeatures
 
@@ -190,9 +191,9 @@ class FeatureExtractor:
     def _by_network(self, seen: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
         """What the network hears in this hop."""
         network, quiet = self._network, openness < 0.5
-        beat, downbeat, *drums, pulse = network.step(seen)
+        heard = network.step(seen)
         belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
-        return self._picker.feed(drums, quiet), self.beat.hear(beat, downbeat, pulse, belief, quiet)
+        return self._picker.feed(heard[2:5], quiet), self.beat.hear(heard, seen[:BANDS_SEEN], belief, quiet)
 
     def _by_rule(self, mags: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
         """What is heard without a network."""
