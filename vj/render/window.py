@@ -200,14 +200,17 @@ class Window:
             x, y, width, height = glfw.get_monitor_workarea(_named()[self.monitor])
             glfw.set_window_pos(self._window, x + max(0, width - size[0]) // 2, y + max(0, height - size[1]) // 2)
         self._ask_rate()
+        glfw.show_window(self._window)  # first: a window manager makes nothing full that is not to be seen
+        glfw.poll_events()
         if fullscreen:
             self._go_full()
-        glfw.show_window(self._window)
-        glfw.poll_events()
         until = time.perf_counter() + SETTLE
         while fullscreen and not self._is_there() and time.perf_counter() < until:  # what follows measures at its size
             time.sleep(0.02)
             glfw.poll_events()
+        for _ in range(2):  # dark until the show begins, not what happened to be there
+            self.context.clear()
+            glfw.swap_buffers(self._window)
 
     def __enter__(self) -> "Window":
         return self
