@@ -8,6 +8,7 @@ Relative loudness is as in MilkDrop (divided by its own long-term mean); level i
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,17 @@ SLOW = 1.5  # s, presence follows a band's level this slowly
 FLASH = 0.07  # s, an onset fades
 LEAST = np.array([0.0, 0.01, 0.01, 0.006, 0.004])  # what is usual in a band is at least this share of all
 MOST = 3.0  # loudness and bands reach no further
+
+
+class KnownBeats(Protocol):
+    """Beats that are known in advance; follow() once a hop."""
+
+    tempo: float
+    confidence: float
+    phase: float
+    next_beat: float
+
+    def follow(self) -> Beat | None: ...
 
 
 class FeatureExtractor:
@@ -79,6 +91,7 @@ class FeatureExtractor:
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
         self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
+        self._grid: KnownBeats | None = None
         self.trim = trim
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
@@ -116,6 +129,10 @@ class FeatureExtractor:
         """Beats shall come later by this (earlier, where it is negative)."""
         self._hands.append((self.beat.nudge, seconds))
 
+    def follow(self, grid: KnownBeats | None) -> None:
+        """Tell the beats of this grid (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard."""
+        self._grid = grid
+
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
         time = self._hops * self.step
@@ -135,10 +152,12 @@ class FeatureExtractor:
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
             self._counts[CLASSES.index(told.kind)] += 1
+        tracker = self.beat
+        if self._grid is not None:
+            tracker, beat = self._grid, self._grid.follow()
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
-        tracker = self.beat
         kick, snare, hat = self._flash
         loudness, *bands = relative.tolist()
         self._note_bands(relative[1:], openness)

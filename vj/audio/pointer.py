@@ -31,7 +31,8 @@ class Pointer:
         start = usual[self._row] / usual[self._row].sum()
         self._stay = np.float32(1 - restart)
         self._restart = (restart * start).astype(np.float32)
-        self._p = start.astype(np.float32)  # (S,), sums to 1
+        self._start = start.astype(np.float32)
+        self._p = self._start.copy()  # (S,), sums to 1
         self._turn = np.exp(2j * np.pi * self._since / self.periods[self._row]).astype(np.complex64)
         self._mass = np.add.reduceat(self._p, self._first)
         self.period = int(self.periods[np.argmax(self._mass)])
