@@ -33,7 +33,7 @@ NET_WEIGHT = (4.0, 5.0)  # by which beats and downbeats were favoured in trainin
 NET_SHOWN, NET_HIDDEN = 0.45, 0.3
 CLEAR, AGREED = (16.0, 0.23), (20.0, 0.88)  # slope and middle: chance of a beat where one was told; unity of the pointer
 HOLD = (1.5, 10.0)  # s, confidence falls this slowly while there is sound: the longer it was held, the slower, for breakdowns
-COMB_TRUST, COMB_FLOOR = 0.2, 0.05  # likewise of the comb over what the network said
+COMB_TRUST, COMB_FLOOR = 0.4, 0.05  # likewise of the comb over what the network said, at every other look
 BY_HAND = 20.0  # s, a tempo tapped or an octave chosen holds against what is heard
 
 
@@ -72,6 +72,7 @@ class BeatTracker:
         self._recent: deque[int] = deque(maxlen=8)  # hops of the last beats
         self._shown = False
         self._sure, self._unity = 0.0, 0.0  # the network's pulse and the pointer's unity, of the last second
+        self._looks = 0
         self._held_for = 0.0  # s, for which there has been a pulse, HOLD[1] at most
         self._best = 0.0  # chance of the beat told last
         self._chances: deque[float] = deque(maxlen=8)  # of the beats before
@@ -166,7 +167,8 @@ class BeatTracker:
         seen = np.interp(60 / self.hop / self.pointer.periods, tempi, belief / belief.max())
         evidence = self._held(seen)
         self.pointer.weigh(((evidence + NET_FLOOR) / (1 + NET_FLOOR)) ** NET_TRUST)
-        if self._hops * self.hop >= 1.5:
+        self._looks += 1
+        if self._hops * self.hop >= 1.5 and self._looks % 2 == 0:
             evidence = self._held(self._pulse.evidence(self.pointer.periods))
             self.pointer.weigh(((evidence + COMB_FLOOR) / (1 + COMB_FLOOR)) ** COMB_TRUST)
         self._unity += (self.pointer.unity() - self._unity) * 0.2

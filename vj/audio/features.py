@@ -1,6 +1,6 @@
 """Samples in, AudioFeatures out, every 10 ms and causally: level, loudness, bands, onsets, beat.
 
-With weights, onsets and beats are heard by a small network; without them, by classical means.
+Onsets and beats are heard by classical means or, where it is given weights, by a small network.
 
 The same samples give the same values, bit for bit, whatever the blocks they come in. Knows no device, file or clock.
 Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
@@ -51,12 +51,13 @@ class FeatureExtractor:
     """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
 
     rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
-    weights: of the network, None for none; by default those that came with the program, if they can be read.
+    weights: of the network that is to hear onsets and beats; "shipped": those that came with the program, if they can be
+    read; None: by rule, which is as good so far (models/ear.md) and the default.
     trim: dB by which a hand lifts the input before anything is heard; may be set at any time.
     """
 
     def __init__(
-        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0
+        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = None, trim: float = 0.0
     ) -> None:
         self.rate, self.hop = rate, hop
         self.step = hop / rate  # s

@@ -29,7 +29,7 @@ class Pointer:
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
         usual = np.exp(-0.5 * (np.log(60 / self.periods / hop / 118) / 0.45) ** 2) / self.periods
         start = usual[self._row] / usual[self._row].sum()
-        self._stay = np.float32(1 - restart)
+        self._keep = np.float32(1 - restart)
         self._restart = (restart * start).astype(np.float32)
         self._start = start.astype(np.float32)
         self._p = self._start.copy()  # (S,), sums to 1
@@ -43,7 +43,7 @@ class Pointer:
         ends = p[self._final]
         p[1:] = p[:-1].copy()
         p[self._first] = ends @ self._change
-        p *= self._stay
+        p *= self._keep
         p += self._restart
         p[self._zone] *= np.exp(np.float32(np.log(likelihood)) * self._inside)
         p /= p.sum()
