@@ -1,6 +1,8 @@
 """Learning learns, resumes where it was, and never lets worse weights pass. The worker is a real process."""
 
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import torch
 from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
+from vj.model.net import CODES, code_index, code_values
+from vj.train import trainer
 from vj.train.dataset import Dataset, Usual
-from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start
+from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
 from vj.train.worker import Worker
 from vj.weights import WeightsSlot, read, write
@@ -129,6 +133,56 @@ def test_the_worker_publishes_and_ends_when_told(tmp_path):
         assert report.version >= 1 and report.steps > 0 and not report.message
     assert not worker.alive
     assert read(WeightsSlot(slot).latest())[0].version >= 1
+
+
+def test_the_worker_goes_over_to_other_footage(tmp_path):
+    write(tmp_path / "start.safetensors", *learner().publishable())
+    slot, first, then = tmp_path / "slot", prepared(tmp_path / "footage"), prepared(tmp_path / "other")
+    with Worker(tmp_path / "start.safetensors", first, slot, seconds_per_update=0.1, config=QUICK) as worker:
+        worker.switch(tmp_path / "nothing")  # said, and the old footage goes on
+        worker.switch(then)
+        for _ in range(900):
+            newest = WeightsSlot(slot).latest()
+            if not worker.alive or (newest is not None and read(newest)[0].footage == str(then)):
+                break
+            time.sleep(0.1)
+        assert worker.alive
+    assert read(WeightsSlot(slot).latest())[0].footage == str(then)
+
+
+def test_other_footage_of_another_size_is_refused_and_the_learner_stays():
+    student = learner()
+    other = footage()
+    other = replace(other, card=replace(other.card, width=other.card.width + 8))
+    with pytest.raises(WeightsError, match="prepare it in that size"):
+        switched(student, other, "wide")
+    student.run(2)
+    assert student.steps == 2
+
+
+def test_dreams_go_on_where_they_were_and_wake_at_the_end_of_their_stretch():
+    student = learner(config=TrainConfig(batch=2, adversary_from=0, dreams=3))
+    dreams, net, dice = student.trainer.dreams, student.trainer.net, torch.Generator().manual_seed(0)
+    edge, real, told, fresh = dreams.lesson(net, dice)
+    assert edge.shape == real.shape and edge.shape[0] == 3 and told.shape[:2] == (3, 3)
+    assert edge.requires_grad and not dreams.world.shown[0].requires_grad
+    assert set(np.unique(fresh)) <= {0.0, 1.0}
+    at = dreams.at.copy()
+    dreams.rng = SimpleNamespace(random=lambda n: np.ones(n), choice=np.random.default_rng(0).choice)  # nobody wakes
+    before = dreams.world
+    dreams.lesson(net, dice)
+    assert (dreams.at == at + 1).all() and torch.allclose(dreams.world.shown[3], before.shown[2], atol=0.01)
+    dreams.at[1] = 10**6  # past the end
+    dreams.lesson(net, dice)
+    assert dreams.at[1] < 10**6 and (dreams.at[[0, 2]] == at[[0, 2]] + 2).all()
+
+
+def test_a_code_that_is_foretold_costs_little():
+    guess = torch.zeros(2, 5, CODES)
+    code = code_values(torch.randint(CODES, (2, 5), generator=torch.Generator().manual_seed(1))).transpose(1, 2)
+    sure = guess.scatter(2, code_index(code)[..., None], 12.0)
+    none, little = (float(trainer._surprise(code, those)) for those in (guess, sure))
+    assert none == pytest.approx(np.log(CODES), rel=1e-3) and little < none - 2
 
 
 def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):

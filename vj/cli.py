@@ -78,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     _judge(_command(commands, "judge", judge, "measure weights on footage that they never saw",
         "examples:\n"
         "  vj judge models/starter.safetensors --footage trip.mp4\n"
-        "  vj judge last --footage trip.mp4 --frames 1000 --json"))  # fmt: skip
+        "  vj judge last --footage trip.mp4 --frames 1000 --json\n"
+        "  vj judge kept/ --footage trip.mp4 --frames 1000 --plot learning.png"))  # fmt: skip
     _command(commands, "devices", devices, "monitors, sound, MIDI and the compute device, by the names options take",
         "example:\n  vj devices")  # fmt: skip
     _bench(_command(commands, "bench", bench, "figures of speed, as ratios in one run",
@@ -153,6 +154,7 @@ def _learn(add: argparse.ArgumentParser) -> None:
     start.add_argument("--resume", action="store_true", help="go on from the output file itself")
     add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
+    add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
 
 
 def _footage(add: argparse.ArgumentParser) -> None:
@@ -167,10 +169,11 @@ def _hear(add: argparse.ArgumentParser) -> None:
 
 
 def _judge(add: argparse.ArgumentParser) -> None:
-    add.add_argument("weights", metavar="WEIGHTS", help="a weights file, or 'last'")
+    add.add_argument("weights", nargs="+", metavar="WEIGHTS", help="weights files, folders of them, or 'last'")
     add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or prepared footage")
     add.add_argument("--frames", type=_whole(10, 10**6), default=10_000, metavar="N", help="own frames to roll (10000)")
     add.add_argument("--json", action="store_true", help="print JSON")
+    add.add_argument("--plot", type=Path, metavar="OUT.png", help="draw how several weights come on, by their steps")
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
@@ -244,7 +247,7 @@ def render(words: argparse.Namespace) -> None:
 def learn(words: argparse.Namespace) -> None:
     from vj import commands
 
-    how = (words.minutes, words.steps, words.start, words.resume, words.seed)
+    how = (words.minutes, words.steps, words.start, words.resume, words.seed, words.keep)
     commands.learn(words.footage, words.output, words.size, *how)
 
 
@@ -266,7 +269,7 @@ def hear(words: argparse.Namespace) -> None:
 def judge(words: argparse.Namespace) -> None:
     from vj import commands
 
-    commands.judge(words.weights, words.footage, words.frames, words.json)
+    commands.judge(words.weights, words.footage, words.frames, words.json, words.plot)
 
 
 def devices(_words: argparse.Namespace) -> None:

@@ -18,22 +18,33 @@ from vj.model.speed import frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings
 from vj.signals import Controls
+from vj.train import chart
 from vj.train import footage as footages
 from vj.train import judge as judging
 from vj.train import learn as learning
 
 PREVIEW = (4, 2)  # columns and rows of the preview's frames
 PREVIEW_EVERY = 8  # model frames from one to the next
+KEPT = 20.0  # s from one kept copy of the weights to the next
+SEVERAL = 0.4  # effort of judging each of several weights
 
 
 def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float | None, steps: int | None,
-          begin: Path | None, resume: bool, seed: int) -> None:  # fmt: skip
-    """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way."""
+          begin: Path | None, resume: bool, seed: int, keep: Path | None = None) -> None:  # fmt: skip
+    """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way.
+
+    keep: a folder for a copy of the weights every KEPT seconds, for `vj judge FOLDER --plot`.
+    """
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     if not out.parent.is_dir():
         raise WeightsError(f"There is no folder {out.parent} for the weights: make it or choose another place.")
     if resume and not out.is_file():
         raise WeightsError(f"There is nothing to resume: {out} does not exist. Leave --resume out.")
+    if keep is not None:
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WeightsError(f"The folder {keep} cannot be made: choose another place.") from error
     first = weights.read(out if resume else begin) if resume or begin else None
     width, height = (first[0].width, first[0].height) if first else size
     prepared = opening.footage_of(sources, height, width)
@@ -44,10 +55,13 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float 
     compute = device.pick()
     half_the_threads()
     with opening.bar(out.name) as tell:
-        seen = [None]
+        seen, kept = [None], [time.monotonic()]
 
         def progress(share: float, learner: learning.Learner, check: learning.Check) -> None:
             tell(share, f"loss {learner.loss:.3f}, step {learner.steps}, skill {check.skill:+.1f} dB")
+            if keep is not None and time.monotonic() >= kept[0] + KEPT:
+                kept[0] = time.monotonic()
+                weights.write(keep / f"{learner.steps:06d}.safetensors", *learner.publishable(check))
             if check is not seen[0]:
                 seen[0] = check
                 _preview(learner.publishable(check), out.with_suffix(".png"), compute)
@@ -81,23 +95,50 @@ def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
     print(f"  contact sheet: {out / 'sheet.png'}")
 
 
-def judge(name: str, footage: Path | None, frames: int, as_json: bool) -> None:
-    """Measures weights on the held-back part of footage, and writes a contact sheet of what they imagine."""
-    path = opening.weights_file(name)
-    card, tensors = weights.read(path)
-    prepared = footages.load(opening.ready_footage(footage, card.height, card.width))
-    sheet = Path(f"{path.stem}-judged.png")
-    with opening.bar(path.name) as tell:
-        report = judging.judge(card, tensors, prepared, frames, tell)
+def judge(names: list[str], footage: Path | None, frames: int, as_json: bool, plot: Path | None = None) -> None:
+    """Measures weights on the held-back part of footage, and writes a contact sheet of what they imagine.
+
+    Of several weights (files, or folders of them) `plot` draws how they come on; the sheet and the table are the last's.
+    """
+    paths = [path for name in names for path in _weights_files(name)]
+    reports = []
+    for path in paths:
+        card, tensors = weights.read(path)
+        prepared = footages.load(opening.ready_footage(footage, card.height, card.width))
+        with opening.bar(path.name) as tell:
+            reports.append(judging.judge(card, tensors, prepared, frames, tell, 1.0 if len(paths) == 1 else SEVERAL))
+        if not as_json and len(paths) > 1:
+            print(f"{path.name}: step {card.step}, {_in_short(reports[-1])}")
+    report = max(reports, key=lambda those: those.about["step"])
+    sheet = Path(f"{paths[reports.index(report)].stem}-judged.png")
     try:
         report.write_sheet(sheet)
     except OSError as error:
         raise FilmError(f"The contact sheet {sheet} cannot be written here: go to a folder of yours.") from error
+    if plot is not None and not cv2.imwrite(str(plot), cv2.cvtColor(chart.draw(reports), cv2.COLOR_RGB2BGR)):
+        raise FilmError(f"The chart {plot} cannot be written: give a name that ends in .png, in a folder of yours.")
     if as_json:
-        print(json.dumps({**report.as_dict(), "sheet": str(sheet)}, indent=1))
+        several = {"updates": [one.as_dict() for one in reports]} if len(reports) > 1 else {}
+        print(json.dumps({**report.as_dict(), **several, "sheet": str(sheet)}, indent=1))
     else:
         rich.print(report.table())
-        print(f"contact sheet: {sheet}")
+        print(f"contact sheet: {sheet}" + (f"; chart: {plot}" if plot else ""))
+
+
+def _weights_files(name: str) -> list[Path]:
+    """A weights file, or all in a folder, by name."""
+    if not Path(name).is_dir():
+        return [opening.weights_file(name)]
+    found = sorted(path for path in Path(name).glob("*.safetensors") if not path.name.endswith(".progress.safetensors"))
+    if not found:
+        raise WeightsError(f"The folder {name} holds no weights: `vj learn --keep {name}` fills it.")
+    return found
+
+
+def _in_short(report: judging.Report) -> str:
+    shown = ("skill.told", "sharpness.100.gradient", "sharpness.1000.gradient", "timing.all")
+    known = {figure.key: figure.value for figure in report.figures}
+    return ", ".join(f"{key} {known[key]:.2f}" for key in shown if known.get(key) is not None)
 
 
 def devices() -> None:

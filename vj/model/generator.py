@@ -16,7 +16,7 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-1"
+ARCHITECTURE = "transport-2"
 
 
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."

@@ -44,6 +44,7 @@ TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise
 CODE_DIMS, CODE_LEVELS = 4, 5
 CODES = CODE_LEVELS**CODE_DIMS
 CODE_REACH = 12  # px at the right edge where the trunk is told the code
+ZONE = 12  # px at the right edge where what is there may be painted over
 
 
 class Block(nn.Module):
@@ -143,7 +144,11 @@ class Light(nn.Module):
 
 
 class Painter(nn.Module):
-    """Paints what has just entered at the right edge: (moved strip, what is missing, features, code) -> colours."""
+    """Paints what has just entered at the right edge, and says where to paint over what is there already.
+
+    A far thing enters by less than a pixel a frame, before a sky that stands still: there no pixel ever is missing, and
+    what was painted wrong would stay wrong. So the last `ZONE` px may be painted again.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -151,13 +156,15 @@ class Painter(nn.Module):
         self.strip = config.strip
         self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
-        self.head = nn.Conv2d(width, 12, 3, padding=1)
+        self.head = nn.Conv2d(width, 16, 3, padding=1)
+        with torch.no_grad():
+            self.head.bias[12:] = -1.0  # painting over is the exception
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
     def forward(self, moved, entered, means, features, code):
         """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
-        code (B, D, rows) -> (B, 3, H, S)."""
+        code (B, D, rows) -> colours (B, 3, H, S) 0..1 and the log odds (B, 1, H, S) of painting over."""
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
@@ -168,7 +175,8 @@ class Painter(nn.Module):
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             h = block(h)
-        return torch.sigmoid(F.pixel_shuffle(self.head(F.silu(h)), 2) * 3)
+        out = F.pixel_shuffle(self.head(F.silu(h)), 2)  # (B, 4, H, S)
+        return torch.sigmoid(out[:, :3] * 3), out[:, 3:] * 3
 
 
 class Encoder(nn.Module):
@@ -184,11 +192,19 @@ class Encoder(nn.Module):
 
     def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
         """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1."""
+        return code_rounded(self.measure(before, after, speed))
+
+    def measure(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
+        """As forward, before rounding: -1..1."""
         edge = torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5
         x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
-        z = torch.tanh(self.layers(x)[..., 0].float())
-        half = (CODE_LEVELS - 1) / 2
-        return z + ((z * half).round() / half - z).detach()  # straight-through
+        return torch.tanh(self.layers(x)[..., 0].float())
+
+
+def code_rounded(z: torch.Tensor) -> torch.Tensor:
+    """-1..1 to the nearest level; the gradient goes straight through."""
+    half = (CODE_LEVELS - 1) / 2
+    return z + ((z * half).round() / half - z).detach()
 
 
 def code_index(code: torch.Tensor) -> torch.Tensor:
@@ -205,8 +221,9 @@ def code_values(index: torch.Tensor) -> torch.Tensor:
     return digits / half - 1
 
 
-EDGE = 16  # px at the right edge that the prior looks at
-PRIOR_SEES = 3 * 4 * EDGE + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
+EDGE = 24  # px at the right edge that the prior looks at
+OWN = 3 * 4 * EDGE  # where in what the prior sees its own band's control stands
+PRIOR_SEES = OWN + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
 
 
 class Prior(nn.Module):

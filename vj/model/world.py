@@ -3,13 +3,13 @@
 Knows the network and how pixels are moved; knows no time, no music and no weights file.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from vj.model import transport
-from vj.model.net import CODE_DIMS, HISTORY, Net
+from vj.model.net import CODE_DIMS, HISTORY, ZONE, Net
 
 LOYALTY = 2.0  # by how much another class must be likelier (log odds) before a pixel leaves its own
 
@@ -25,6 +25,7 @@ class World:
     codes: torch.Tensor  # (B, memory * D, rows), newest first
     classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
+    free: torch.Tensor | None = None  # (B, H, W) bool: pixels just painted over, bound to no class
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -51,8 +52,7 @@ def history(world: World) -> torch.Tensor:
 def misfit(net: Net, world: World) -> torch.Tensor:
     """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, in luma."""
     now, before = (_luma(frame) for frame in world.shown[:2])
-    vertical = bool((net.bank[:, 1] != 0).any())
-    moved, _ = transport.candidates(before, net.bank[None] * world.speed[:, None, None], vertical)
+    moved, _ = transport.candidates(before, net.bank[None] * world.speed[:, None, None], moves_down(net))
     return (F.avg_pool2d((moved[:, :, 0] - now).abs(), 2) * 10).clamp(0, 1)
 
 
@@ -67,7 +67,68 @@ def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
 
 def quantise(image: torch.Tensor) -> torch.Tensor:
     """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
-    return (image.float().clamp(0, 1) * 255).round() / 255
+    exact = image.float().clamp(0, 1)
+    return exact + ((exact * 255).round() / 255 - exact).detach()  # a gradient goes straight through
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The picture moved on, before anything is painted: what the trunk and the light said, and what came of it."""
+
+    logits: torch.Tensor  # (B, K+1, H, W), the touch-up last
+    colours: torch.Tensor  # (B, 3, H, W) 0..1, of the touch-up
+    features: torch.Tensor  # (B, a, H/2, W/2)
+    light: torch.Tensor  # (B, 2, 3)
+    lattice: torch.Tensor  # (B, 3, H, W), under the new light, not yet moved
+    moved: torch.Tensor  # (B, 3, H, W), moved by whole pixels and touched up
+    entered: torch.Tensor  # (B, 1, H, W) bool: what only painting can fill
+    classes: torch.Tensor  # (B, H, W)
+    shift: torch.Tensor  # (B, K, 2) px in this step
+    phase: torch.Tensor  # (B, K, 2) px, afterwards
+
+
+def carry(net: Net, world: World, controls, code, noise, whole_picture=None) -> Carried:
+    """Moves everything on that is there. Arguments as for `step`."""
+    vertical, K = moves_down(net), net.config.classes
+    told = tell(world, controls, noise)
+    dtype = next(net.trunk.parameters()).dtype
+    logits, colours, features, _ = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
+    light = net.light(world.shown[0] if whole_picture is None else whole_picture, told).float()
+    lattice = relight(world.lattice, light)
+    shift = net.bank[None] * controls[:, 0, None, None]
+    total = world.phase + shift
+    whole, _ = transport.split(total, vertical)
+    classes = _steady(logits[:, :K], world, whole)
+    moved, entered = transport.move(lattice, classes, whole)
+    touched = (logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)) & _goes(controls)
+    moved = torch.where(touched, colours.float(), moved)
+    return Carried(logits, colours, features, light, lattice, moved, entered, classes, shift, total - whole)
+
+
+def paint(net: Net, carried: Carried, code: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The painter's strip (B, 3, H, S) and its log odds of painting over (B, 1, H, S)."""
+    S = net.config.strip
+    means = carried.moved.mean(3, keepdim=True)
+    painted, over = net.painter(carried.moved[..., -S:], carried.entered[..., -S:].float(), means, carried.features, code)
+    return painted.float(), over.float()
+
+
+def settle(net: Net, world: World, controls, code, carried: Carried, painted, over) -> World:
+    """Puts the painted strip in its place; the next world."""
+    S = net.config.strip
+    again = (over > 0) & _goes(controls)
+    again[..., : S - ZONE] = False
+    moved = carried.moved
+    strip = torch.where(carried.entered[..., -S:] | again, painted, moved[..., -S:])
+    lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
+    shown = quantise(transport.sample(lattice, carried.classes, carried.phase, moves_down(net)))
+    past = [relight(frame, carried.light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
+    # Who was painted over owes its old class nothing.
+    free = F.pad(again[:, 0], (moved.shape[3] - S, 0))
+    return World(
+        lattice, (shown, *past), carried.phase, controls[:, 0], torch.cat([code, world.codes[:, :-CODE_DIMS]], 1),
+        carried.classes, carried.shift, free,
+    )  # fmt: skip
 
 
 def step(
@@ -82,32 +143,18 @@ def step(
 
     whole_picture (B, 3, H, W): where the light is read from, for worlds that are only the right part of a picture.
     """
-    vertical = bool((net.bank[:, 1] != 0).any())
-    K, S = net.config.classes, net.config.strip
-    told = tell(world, controls, noise)
-    dtype = next(net.trunk.parameters()).dtype
-    logits, colours, features, _ = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
-    light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
-    lattice = relight(world.lattice, light)
-    shift = net.bank[None] * controls[:, 0, None, None]
-    total = world.phase + shift
-    whole, _ = transport.split(total, vertical)
-    classes = _steady(logits[:, :K], world, whole)
-    moved, entered = transport.move(lattice, classes, whole)
-    touched = (logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
-    moved = torch.where(touched, colours.float(), moved)
-    means = moved.mean(3, keepdim=True)
-    painted = net.painter(moved[..., -S:], entered[..., -S:].float(), means, features, code)
-    strip = torch.where(entered[..., -S:], painted.float(), moved[..., -S:])
-    lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
-    phase = total - whole
-    shown = quantise(transport.sample(lattice, classes, phase, vertical))
-    past = [relight(frame, light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
-    codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
-    return replace(
-        world, lattice=lattice, shown=(shown, *past), phase=phase, speed=controls[:, 0],
-        codes=codes, classes=classes, moved=shift,
-    )  # fmt: skip
+    carried = carry(net, world, controls, code, noise, whole_picture)
+    return settle(net, world, controls, code, carried, *paint(net, carried, code))
+
+
+def moves_down(net: Net) -> bool:
+    """Whether any class moves up or down."""
+    return bool((net.bank[:, 1] != 0).any())
+
+
+def _goes(controls: torch.Tensor) -> torch.Tensor:
+    """(B, 1, 1, 1): who stands paints nothing."""
+    return (controls[:, 0] > 0).view(-1, 1, 1, 1)
 
 
 def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Tensor:
@@ -119,7 +166,8 @@ def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Te
     best = logits.argmax(1)
     if world.classes is None:
         return best
-    before, entered = transport.move(world.classes[:, None], best, whole)
+    free = world.free if world.free is not None else torch.zeros_like(best, dtype=torch.bool)
+    before, entered = transport.move(torch.stack([world.classes, free.long()], 1), best, whole)
     value = logits.gather(1, best[:, None])
-    kept = logits.gather(1, before) + LOYALTY
-    return torch.where((kept > value) & ~entered, before, best[:, None])[:, 0]
+    kept = logits.gather(1, before[:, :1]) + LOYALTY
+    return torch.where((kept > value) & ~entered & (before[:, 1:] == 0), before[:, :1], best[:, None])[:, 0]

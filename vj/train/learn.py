@@ -27,6 +27,7 @@ CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
+BRISK = 8e-4  # for those that turn to other footage
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,20 @@ class Learner:
         tensors = net.state_dict().values()
         finite = bool(np.isfinite(skill + sharp)) and all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
         return Check(float(skill), sharp, finite)
+
+
+def switched(learner: Learner, footage: Footage, source: str, config: TrainConfig | None = None) -> Learner:
+    """The same network going on with other footage: its motions and first pictures, and a rate that gets there in minutes.
+
+    WeightsError if the footage is prepared in another size; the learner given is then as it was.
+    """
+    net = learner.trainer.net
+    if (net.config.height, net.config.width) != (footage.card.height, footage.card.width):
+        raise WeightsError(f"The new footage is prepared at {footage.card.width}x{footage.card.height}, the show runs at "
+                           f"{net.config.width}x{net.config.height}: prepare it in that size.")  # fmt: skip
+    adopt_footage(net, footage)
+    config = config or TrainConfig(rate=BRISK)
+    return Learner(footage, net, config, learner.device, learner.recipe, source, step=learner.steps)
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -9,15 +9,17 @@ import copy
 import functools
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from vj.model import transport
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.net import CODE_DIMS, CODES, ModelConfig, Net, code_index, prior_sees
+from vj.model.net import CODE_DIMS, CODE_LEVELS, CODES, ZONE, ModelConfig, Net, code_index, code_rounded, prior_sees
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
+from vj.train.dreams import Dreams, Judge
 from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes
 
 
@@ -32,7 +34,7 @@ class TrainConfig:
     average: float = 0.998  # of the EMA
     deepest: int = 6  # frames of its own output before it is graded, at most
     parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
-    part: int = 80
+    part: int = 64
     deepen: int = 1200  # steps until the deepest is reached
     entering: float = 0.75  # share of those that teach only what enters, from step `entering_from` on
     entering_from: int = 3000
@@ -41,31 +43,15 @@ class TrainConfig:
     moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
+    over: float = 0.02  # price of painting over what is there
+    foretold: float = 0.003  # weight of codes being what the prior expects, from step `entering_from` on
     adversary: float = 0.04  # weight of the adversary on what enters; 0 without
-    adversary_from: int = 1500  # step
+    adversary_from: int = 1200  # step
+    dreams: int = 12  # worlds that it sees
     half: bool | None = None  # bfloat16; None: where it is native
 
 
 JUDGE_LEARNS = 100  # lessons before the judge is listened to
-
-
-class Judge(torch.nn.Module):
-    """The adversary: looks at the leading edge as it was and as it becomes, patch by patch (PatchGAN, Isola 2017)."""
-
-    def __init__(self, width: int = 24):
-        super().__init__()
-        layers = [torch.nn.Conv2d(8, width, 3, padding=1)]
-        for given, made, size, stride in ((1, 2, 4, 2), (2, 3, 4, 2), (3, 3, 3, 1)):
-            layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(given * width, made * width, size, stride, 1)]
-        layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(3 * width, 1, 3, padding=1)]
-        self.layers = torch.nn.Sequential(*layers)
-
-    def forward(self, moved, entered, told, strip):
-        """The moved strip, what is missing in it, what was told for each row and the strip to be judged.
-
-        (B, C, H, S), C = 3, 1, 1, 3 -> (B, 1, H/4, S/4), above 0 for what looks like footage.
-        """
-        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, told - 0.5, strip - 0.5], 1))
 
 
 class Trainer:
@@ -80,7 +66,8 @@ class Trainer:
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
-        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 2e-3, betas=(0.5, 0.99))
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 5e-4, betas=(0.0, 0.99))
+        self.dreams = Dreams(dataset, config.dreams, min(config.part, net.config.width), device, np.random.default_rng(seed))
         self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -117,14 +104,24 @@ class Trainer:
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
-            parts, adversary = self._grade(batch, depth, state, noise, whole, off, entering)
+            parts = self._grade(batch, depth, state, noise, whole, off, entering)
+        lesson = None
+        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
+            with quick():
+                parts["fool"], lesson = self._dream()
         loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         self.optimiser.step()
-        if adversary is not None:
-            self._teach_judge(*adversary)
+        if lesson is not None:
+            with quick():
+                loss = self._judge_errs(*lesson)
+            self.judge_optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self.judge_optimiser.step()
+            self.judged += 1
+            parts["judge"] = loss
         self.steps += 1
         self._follow()
         for name, value in parts.items():
@@ -169,7 +166,7 @@ class Trainer:
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
     def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
-        """The parts of the loss on the true next frame, and a lesson for the judge: (given, fake, real) or None.
+        """The parts of the loss on the true next frame.
 
         whole: the full picture that the light is read from; off: wrong colours at the edge, to be mended; entering:
         only what enters is taught.
@@ -177,56 +174,48 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
-        vector = worlds.tell(state, told, noise)
-        code = net.encoder(state.shown[0], after, told[:, 0])
+        measured = net.encoder.measure(state.shown[0], after, told[:, 0])
+        code = code_rounded(measured)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
-            logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
-            logits, colours = logits.float(), colours.float()
-            relit = worlds.relight(state.lattice, net.light(whole, vector).float())
-        with torch.no_grad():
-            total = state.phase + net.bank[None] * told[:, :1, None]
-            vertical = bool((net.bank[:, 1] != 0).any())
-            classes = logits[:, :K].argmax(1)
-            every = transport.sample(relit, classes, total, vertical)
-            means, moved = every.mean(3, keepdim=True), every[..., -S:]
-            column = torch.arange(every.shape[3], device=self.device)
-            missing = (column + transport.pick(total, classes)[..., 0] > every.shape[3] - 0.75)[:, None, :, -S:].float()
-        missing = self._gaps(missing)
-        prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
-        known = (moved + off[..., -S:]).clamp(0, 1)
-        target = after[..., -S:]
-        adversary, parts = None, {}
-        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
-            drawn = net.prior.sample(prior_seen, past, self.generator)  # as at the show: no code from the truth
-            twice = [torch.cat([x, x]) for x in (known, missing, means, features)]
-            painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
-            own = F.interpolate(prior_seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
-            fake = torch.where(missing > 0, dreamt, moved)
-            for parameter in self.judge.parameters():
-                parameter.requires_grad_(False)
-            if self.judged >= JUDGE_LEARNS:
-                parts["fool"] = -config.adversary * _over(missing, self.judge(moved, missing, own, fake).float())
-            adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
-        else:
-            painted = net.painter(known, missing, means, features, code).float()
-        strip = torch.where(missing > 0, painted, moved)
+            carried = worlds.carry(net, seen, told, code, noise, whole)
+        logits, colours, features = carried.logits.float(), carried.colours.float(), carried.features
+        prior_loss, guess = self._grade_prior(batch, depth, seen.shown[0])
 
+        moved = carried.moved[..., -S:].detach()
+        # The painter paints where the pixels lie, which is up to a pixel away from where they are shown.
+        with torch.no_grad():
+            target = transport.sample(after, carried.classes, -carried.phase, worlds.moves_down(net))[..., -S:]
+        missing = self._gaps(carried.entered[..., -S:].float())
+        known = (moved + off[..., -S:]).clamp(0, 1)
+        painted, over = net.painter(known, missing, carried.moved.mean(3, keepdim=True).detach(), features, code)
+        painted, over = painted.float(), over.float()
+        strip = torch.where(missing > 0, painted, moved)
+        zone = torch.zeros_like(missing)
+        zone[..., -ZONE:] = 1 - missing[..., -ZONE:]
         detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
                      zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
+        weight = (0.1 + 0.25 * zone + missing * rows) * (1 + 12 * box(box(detail)))
+        parts = {}
         parts["paint"] = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
+        paint_error = (painted.detach() - target).abs().mean(1, keepdim=True)
+        with torch.no_grad():
+            costs = torch.cat([box((known - target).abs().mean(1, keepdim=True)), box(paint_error) + config.over], 1)
+            where = zone * (told[:, 0] > 0).view(-1, 1, 1, 1)
+        parts["over"] = 0.5 * class_loss(torch.cat([-over, over], 1) / 2, costs, weight=where)
         parts["prior"] = 0.3 * prior_loss
         if self.steps % 2 == 0:  # by turns with the adversary
             parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
+        if config.foretold and self.steps >= config.entering_from:
+            parts["foretold"] = config.foretold * _surprise(measured, guess.detach())
         if entering:
-            return parts, adversary
+            return parts
         with torch.no_grad():
-            proposals, entered = transport.candidates(relit, total, vertical)
+            total = state.phase + carried.shift
+            proposals, entered = transport.candidates(carried.lattice, total, worlds.moves_down(net))
             errors = (proposals - after[:, None]).abs().mean(2)
-            paint_error = (painted - target).abs().mean(1, keepdim=True)
             edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
             errors[..., -S:] = torch.where(edge, paint_error.expand(-1, K, -1, -1), errors[..., -S:])
             # Whether calm ground enters or its last pixel is copied on cannot be seen; copied on it is a streak. In doubt
@@ -239,8 +228,19 @@ class Trainer:
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
         parts["classes"] = config.moving * class_loss(logits, errors)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
+        relit = worlds.relight(state.lattice, carried.light)
         parts["light"] = 4 * light_loss(relit, after)
-        return parts, adversary
+        return parts
+
+    def _dream(self) -> tuple[torch.Tensor, tuple]:
+        """What the judge holds against the dreams, and its own next lesson."""
+        edge, real, told, painted = self.dreams.lesson(self.net, self.generator)
+        fool = edge.new_zeros(())
+        if self.judged >= JUDGE_LEARNS:
+            for parameter in self.judge.parameters():
+                parameter.requires_grad_(False)
+            fool = -self.config.adversary * _over(painted, self.judge(edge, told).float())
+        return fool, (edge.detach(), real, told)
 
     def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
         """For half of the pictures, a gap of random width at the edge instead of what the classes leave open.
@@ -264,8 +264,8 @@ class Trainer:
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
         return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
 
-    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """How well the prior foretells the next code; what it saw and the past codes, with all controls told."""
+    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How badly the prior foretells the next code, nats; and its guess (B, rows, CODES)."""
         net, now = self.net, BEFORE - 1 + depth
         frames, controls = batch.frames, batch.controls
         B, M = frames.shape[0], net.config.memory
@@ -279,10 +279,9 @@ class Trainer:
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
             seen = prior_sees(image, controls[:, now + 1], told, BANDS)
-            all_told = prior_sees(image, controls[:, now + 1], torch.ones_like(told), BANDS)
         guess = net.prior(seen, past, codes[0])
         loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
-        return loss, all_told, past
+        return loss, guess
 
     def _grade_prior_alone(self) -> torch.Tensor:
         """More lessons for the prior alone: it is small, and what enters is as good as its guesses."""
@@ -302,16 +301,27 @@ class Trainer:
         guess = net.prior(seen, past, codes[0])
         return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
 
-    def _teach_judge(self, given: tuple, fake: torch.Tensor, real: torch.Tensor) -> None:
-        """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
+    def _judge_errs(self, fake: torch.Tensor, real: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """The adversary's hinge loss (Lim and Ye 2017): 2 when it cannot tell, 0 when it always can."""
         for parameter in self.judge.parameters():
             parameter.requires_grad_(True)
-        loss = sum(_over(given[1], F.relu(1 + sign * self.judge(*given, strip))) for sign, strip in ((-1, real), (1, fake)))
-        self.judge_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.judge_optimiser.step()
-        self.judged += 1
-        self.losses["judge"] = 0.98 * self.losses.get("judge", 2.0) + 0.02 * float(loss.detach())
+        return sum(F.relu(1 + sign * self.judge(edge, told).float()).mean() for sign, edge in ((-1, real), (1, fake)))
+
+
+def _surprise(measured: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+    """Nats a row that codes cost under the prior's guess (B, rows, CODES), with a gradient into the encoder.
+
+    The rounded code has none; so each level is taken as likely as `measured` (B, D, rows) is near it.
+    """
+    levels = torch.linspace(-1, 1, CODE_LEVELS, device=measured.device)
+    near = torch.softmax(-((measured.float()[..., None] - levels) ** 2) / 0.08, -1)  # (B, D, rows, L)
+    chance = F.log_softmax(guess.float(), 2).unflatten(2, (CODE_LEVELS,) * CODE_DIMS)  # the last axis is the first digit
+    for digit in range(CODE_DIMS):
+        likely = near[:, digit]  # (B, rows, L)
+        while likely.dim() < chance.dim():
+            likely = likely.unsqueeze(2)
+        chance = (chance * likely).sum(-1)
+    return -chance.mean()
 
 
 def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
