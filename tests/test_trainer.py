@@ -10,8 +10,6 @@ import torch
 from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
-from vj.model.net import CODES, code_index, code_values
-from vj.train import trainer
 from vj.train.dataset import Dataset, Usual
 from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
@@ -175,14 +173,6 @@ def test_dreams_go_on_where_they_were_and_wake_at_the_end_of_their_stretch():
     dreams.at[1] = 10**6  # past the end
     dreams.lesson(net, dice)
     assert dreams.at[1] < 10**6 and (dreams.at[[0, 2]] == at[[0, 2]] + 2).all()
-
-
-def test_a_code_that_is_foretold_costs_little():
-    guess = torch.zeros(2, 5, CODES)
-    code = code_values(torch.randint(CODES, (2, 5), generator=torch.Generator().manual_seed(1))).transpose(1, 2)
-    sure = guess.scatter(2, code_index(code)[..., None], 12.0)
-    none, little = (float(trainer._surprise(code, those)) for those in (guess, sure))
-    assert none == pytest.approx(np.log(CODES), rel=1e-3) and little < none - 2
 
 
 def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):

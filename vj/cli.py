@@ -174,6 +174,8 @@ def _judge(add: argparse.ArgumentParser) -> None:
     add.add_argument("--frames", type=_whole(10, 10**6), default=10_000, metavar="N", help="own frames to roll (10000)")
     add.add_argument("--json", action="store_true", help="print JSON")
     add.add_argument("--plot", type=Path, metavar="OUT.png", help="draw how several weights come on, by their steps")
+    add.add_argument("--music", type=Path, metavar="SOUND", help="only: do they play this piece? 'demo' is our own")
+    add.add_argument("--drums", type=Path, metavar="FILE", help="when its drums sound: lines of seconds and KD, SD or HH")
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
@@ -269,7 +271,7 @@ def hear(words: argparse.Namespace) -> None:
 def judge(words: argparse.Namespace) -> None:
     from vj import commands
 
-    commands.judge(words.weights, words.footage, words.frames, words.json, words.plot)
+    commands.judge(words.weights, words.footage, words.frames, words.json, words.plot, words.music, words.drums)
 
 
 def devices(_words: argparse.Namespace) -> None:

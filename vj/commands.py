@@ -10,15 +10,20 @@ import numpy as np
 import rich
 
 from vj import midi, opening, weights
+from vj.audio import demo_music
 from vj.audio import source as sounds
+from vj.audio.features import FeatureExtractor
+from vj.audio.files import SoundFile
+from vj.controls import SoundTable
 from vj.errors import FilmError, WeightsError
 from vj.model import device
 from vj.model.generator import Generator
 from vj.model.speed import frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings
-from vj.signals import Controls
-from vj.train import chart
+from vj.settings import table as read_table
+from vj.signals import Controls, Knobs
+from vj.train import chart, music
 from vj.train import footage as footages
 from vj.train import judge as judging
 from vj.train import learn as learning
@@ -26,6 +31,8 @@ from vj.train import learn as learning
 PREVIEW = (4, 2)  # columns and rows of the preview's frames
 PREVIEW_EVERY = 8  # model frames from one to the next
 KEPT = 20.0  # s from one kept copy of the weights to the next
+MUSIC_SECONDS = 90.0  # of a piece that is played to be judged
+DRUMS = {"KD": "kick", "SD": "snare", "HH": "hat", "CY": "hat", "RC": "hat", "kick": "kick", "snare": "snare", "hat": "hat"}
 SEVERAL = 0.4  # effort of judging each of several weights
 
 
@@ -95,16 +102,21 @@ def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
     print(f"  contact sheet: {out / 'sheet.png'}")
 
 
-def judge(names: list[str], footage: Path | None, frames: int, as_json: bool, plot: Path | None = None) -> None:
+def judge(names: list[str], footage: Path | None, frames: int, as_json: bool, plot: Path | None = None,
+          piece: Path | None = None, drums: Path | None = None) -> None:  # fmt: skip
     """Measures weights on the held-back part of footage, and writes a contact sheet of what they imagine.
 
-    Of several weights (files, or folders of them) `plot` draws how they come on; the sheet and the table are the last's.
+    piece: only whether they play this piece, whose drums stand in the file `drums` ("demo": our own piece). Of several
+    weights (files, or folders of them) `plot` draws how they come on; the sheet and the table are the last's.
     """
     paths = [path for name in names for path in _weights_files(name)]
     reports = []
     for path in paths:
         card, tensors = weights.read(path)
         prepared = footages.load(opening.ready_footage(footage, card.height, card.width))
+        if piece is not None:
+            reports.append(_judge_music(path, card, tensors, prepared, piece, drums))
+            continue
         with opening.bar(path.name) as tell:
             reports.append(judging.judge(card, tensors, prepared, frames, tell, 1.0 if len(paths) == 1 else SEVERAL))
         if not as_json and len(paths) > 1:
@@ -123,6 +135,45 @@ def judge(names: list[str], footage: Path | None, frames: int, as_json: bool, pl
     else:
         rich.print(report.table())
         print(f"contact sheet: {sheet}" + (f"; chart: {plot}" if plot else ""))
+
+
+def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path | None) -> judging.Report:
+    """How well the weights play a piece: every control that it tells, against what enters."""
+    settings = Settings()
+    demo = str(sound) == "demo"
+    sound = opening.sound_file(settings) if demo else sound
+    if drums is None and not demo:
+        raise WeightsError("Say when the drums of that piece sound: --drums FILE, a line each: seconds, and KD, SD or HH.")
+    times = demo_music.make()[1] if demo else read_drums(drums)
+    mapping, table = opening.mapping(read_table(settings.table), card), []
+    ear = FeatureExtractor(settings.rate, settings.hop)
+    with SoundFile(sound, settings.rate) as opened:
+        seconds = min(opened.seconds, MUSIC_SECONDS)
+        heard = np.concatenate([block.mean(1) for block in opened.stereo_blocks(settings.rate)])
+    ends = (np.arange(1, max(int(seconds * card.fps), 2)) * settings.rate / card.fps).astype(int)
+    for samples in np.split(heard[: ends[-1]], ends[:-1]):
+        table.append(mapping.turn(ear.feed(samples), Knobs(), 1 / card.fps).vector())
+    bands = SoundTable.parse(read_table(settings.table)).entries
+    frames = {bands[name]: np.unique(np.asarray(those) * card.fps // 1) for name, those in times.items() if name in bands}
+    with opening.bar(path.name) as tell:
+        found = music.judge_music(Generator(card, tensors), judging.reference_of(prepared), np.array(table), frames, tell)
+    about = {"title": f"{path.name} plays {sound.name}", "step": card.step}
+    return judging.Report(tuple(found.figures), judging.sheet(found.pictures), about)
+
+
+def read_drums(path: Path) -> dict[str, list[float]]:
+    """{kick, snare, hat: times in s} from lines of a time and a class (KD, SD, HH, or the words). Raises FilmError."""
+    times: dict[str, list[float]] = {}
+    try:
+        for line in path.read_text("utf-8").splitlines():
+            words = line.split()
+            if len(words) >= 2 and words[1] in DRUMS:
+                times.setdefault(DRUMS[words[1]], []).append(float(words[0]))
+    except (OSError, ValueError) as error:
+        raise FilmError(f"The drums {path} cannot be read: each line is a time in seconds and KD, SD or HH.") from error
+    if not times:
+        raise FilmError(f"{path} names no drums: each line is a time in seconds and KD, SD or HH.")
+    return times
 
 
 def _weights_files(name: str) -> list[Path]:

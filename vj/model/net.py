@@ -192,19 +192,11 @@ class Encoder(nn.Module):
 
     def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
         """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1."""
-        return code_rounded(self.measure(before, after, speed))
-
-    def measure(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
-        """As forward, before rounding: -1..1."""
         edge = torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5
         x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
-        return torch.tanh(self.layers(x)[..., 0].float())
-
-
-def code_rounded(z: torch.Tensor) -> torch.Tensor:
-    """-1..1 to the nearest level; the gradient goes straight through."""
-    half = (CODE_LEVELS - 1) / 2
-    return z + ((z * half).round() / half - z).detach()
+        z = torch.tanh(self.layers(x)[..., 0].float())
+        half = (CODE_LEVELS - 1) / 2
+        return z + ((z * half).round() / half - z).detach()  # straight-through
 
 
 def code_index(code: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.net import CODE_DIMS, CODE_LEVELS, CODES, ZONE, ModelConfig, Net, code_index, code_rounded, prior_sees
+from vj.model.net import CODE_DIMS, CODES, ZONE, ModelConfig, Net, code_index, prior_sees
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.dreams import Dreams, Judge
@@ -36,7 +36,7 @@ class TrainConfig:
     parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 64
     deepen: int = 1200  # steps until the deepest is reached
-    entering: float = 0.75  # share of those that teach only what enters, from step `entering_from` on
+    entering: float = 0.8  # share of those that teach only what enters, from step `entering_from` on
     entering_from: int = 3000
     prior_batch: int = 24  # windows of the prior's own lessons
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
@@ -44,7 +44,6 @@ class TrainConfig:
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
     over: float = 0.02  # price of painting over what is there
-    foretold: float = 0.003  # weight of codes being what the prior expects, from step `entering_from` on
     adversary: float = 0.04  # weight of the adversary on what enters; 0 without
     adversary_from: int = 1200  # step
     dreams: int = 12  # worlds that it sees
@@ -174,13 +173,12 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
-        measured = net.encoder.measure(state.shown[0], after, told[:, 0])
-        code = code_rounded(measured)
+        code = net.encoder(state.shown[0], after, told[:, 0])
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
             carried = worlds.carry(net, seen, told, code, noise, whole)
         logits, colours, features = carried.logits.float(), carried.colours.float(), carried.features
-        prior_loss, guess = self._grade_prior(batch, depth, seen.shown[0])
+        prior_loss = self._grade_prior(batch, depth, seen.shown[0])
 
         moved = carried.moved[..., -S:].detach()
         # The painter paints where the pixels lie, which is up to a pixel away from where they are shown.
@@ -197,7 +195,7 @@ class Trainer:
                      zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        weight = (0.1 + 0.25 * zone + missing * rows) * (1 + 12 * box(box(detail)))
+        weight = (0.1 + 0.4 * zone + missing * rows) * (1 + 16 * box(box(detail)))
         parts = {}
         parts["paint"] = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
         paint_error = (painted.detach() - target).abs().mean(1, keepdim=True)
@@ -208,8 +206,6 @@ class Trainer:
         parts["prior"] = 0.3 * prior_loss
         if self.steps % 2 == 0:  # by turns with the adversary
             parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
-        if config.foretold and self.steps >= config.entering_from:
-            parts["foretold"] = config.foretold * _surprise(measured, guess.detach())
         if entering:
             return parts
         with torch.no_grad():
@@ -264,8 +260,8 @@ class Trainer:
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
         return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
 
-    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """How badly the prior foretells the next code, nats; and its guess (B, rows, CODES)."""
+    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> torch.Tensor:
+        """How badly the prior foretells the next code, nats a row."""
         net, now = self.net, BEFORE - 1 + depth
         frames, controls = batch.frames, batch.controls
         B, M = frames.shape[0], net.config.memory
@@ -280,8 +276,7 @@ class Trainer:
             told = (self._random(B) > 0.12).float()
             seen = prior_sees(image, controls[:, now + 1], told, BANDS)
         guess = net.prior(seen, past, codes[0])
-        loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
-        return loss, guess
+        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
 
     def _grade_prior_alone(self) -> torch.Tensor:
         """More lessons for the prior alone: it is small, and what enters is as good as its guesses."""
@@ -306,22 +301,6 @@ class Trainer:
         for parameter in self.judge.parameters():
             parameter.requires_grad_(True)
         return sum(F.relu(1 + sign * self.judge(edge, told).float()).mean() for sign, edge in ((-1, real), (1, fake)))
-
-
-def _surprise(measured: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
-    """Nats a row that codes cost under the prior's guess (B, rows, CODES), with a gradient into the encoder.
-
-    The rounded code has none; so each level is taken as likely as `measured` (B, D, rows) is near it.
-    """
-    levels = torch.linspace(-1, 1, CODE_LEVELS, device=measured.device)
-    near = torch.softmax(-((measured.float()[..., None] - levels) ** 2) / 0.08, -1)  # (B, D, rows, L)
-    chance = F.log_softmax(guess.float(), 2).unflatten(2, (CODE_LEVELS,) * CODE_DIMS)  # the last axis is the first digit
-    for digit in range(CODE_DIMS):
-        likely = near[:, digit]  # (B, rows, L)
-        while likely.dim() < chance.dim():
-            likely = likely.unsqueeze(2)
-        chance = (chance * likely).sum(-1)
-    return -chance.mean()
 
 
 def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
