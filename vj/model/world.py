@@ -25,7 +25,7 @@ class World:
     codes: torch.Tensor  # (B, memory * D, rows), newest first
     classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
-    free: torch.Tensor | None = None  # (B, H, W) bool: pixels just painted over, bound to no class
+    bound: torch.Tensor | None = None  # (B, H, W) as classes, -1 where a pixel was just painted over and is bound to none
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -68,7 +68,8 @@ def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
 def quantise(image: torch.Tensor) -> torch.Tensor:
     """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
     exact = image.float().clamp(0, 1)
-    return exact + ((exact * 255).round() / 255 - exact).detach()  # a gradient goes straight through
+    coarse = (exact * 255).round() / 255
+    return exact + (coarse - exact).detach() if exact.requires_grad else coarse  # a gradient goes straight through
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,11 @@ def settle(net: Net, world: World, controls, code, carried: Carried, painted, ov
     lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
     shown = quantise(transport.sample(lattice, carried.classes, carried.phase, moves_down(net)))
     past = [relight(frame, carried.light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
-    # Who was painted over owes its old class nothing.
-    free = F.pad(again[:, 0], (moved.shape[3] - S, 0))
+    bound = carried.classes.clone()  # who was painted over owes its old class nothing
+    bound[..., -ZONE:][again[:, 0, :, -ZONE:]] = -1
     return World(
         lattice, (shown, *past), carried.phase, controls[:, 0], torch.cat([code, world.codes[:, :-CODE_DIMS]], 1),
-        carried.classes, carried.shift, free,
+        carried.classes, carried.shift, bound,
     )  # fmt: skip
 
 
@@ -164,10 +165,9 @@ def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Te
     """
     logits = F.avg_pool2d(logits, (5, 3), 1, (2, 1), count_include_pad=False)  # one row alone never goes its own way
     best = logits.argmax(1)
-    if world.classes is None:
+    if world.bound is None:
         return best
-    free = world.free if world.free is not None else torch.zeros_like(best, dtype=torch.bool)
-    before, entered = transport.move(torch.stack([world.classes, free.long()], 1), best, whole)
+    before, entered = transport.move(world.bound[:, None], best, whole)
     value = logits.gather(1, best[:, None])
-    kept = logits.gather(1, before[:, :1]) + LOYALTY
-    return torch.where((kept > value) & ~entered & (before[:, 1:] == 0), before[:, :1], best[:, None])[:, 0]
+    kept = logits.gather(1, before.clamp(min=0)) + LOYALTY
+    return torch.where((kept > value) & ~entered & (before >= 0), before, best[:, None])[:, 0]

@@ -81,7 +81,7 @@ class Dreams:
         self.world = replace(
             old, lattice=put(old.lattice, fresh.lattice), phase=put(old.phase, fresh.phase), speed=put(old.speed, fresh.speed),
             shown=tuple(put(a, b) for a, b in zip(old.shown, fresh.shown, strict=True)), codes=put(old.codes, fresh.codes),
-            free=None if old.free is None else put(old.free, torch.ones_like(old.free[where])),
+            bound=None if old.bound is None else put(old.bound, torch.full_like(old.bound[where], -1)),
         )  # fmt: skip
 
     def lesson(self, net: Net, generator: torch.Generator):
@@ -99,7 +99,7 @@ class Dreams:
         after = worlds.settle(net, world, controls, code, carried, painted, over)
         view = min(VIEW, self.width)
         edge = after.shown[0][..., -view:]
-        fresh = (carried.entered[:, 0] | after.free)[:, None, :, -view:].float()
+        fresh = (carried.entered[:, 0] | (after.bound < 0))[:, None, :, -view:].float()
         self.world = replace(after, lattice=after.lattice.detach(), shown=tuple(f.detach() for f in after.shown))
         self.at = at + 1
         H = edge.shape[2]
