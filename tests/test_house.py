@@ -20,6 +20,7 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj.audio": 2,
     "vj.weights": 2,
     "vj.video": 2,
+    "vj.stamps": 2,
     "vj.show": 3,
     "vj.train": 3,
     "vj.trace": 3.5,
@@ -31,11 +32,13 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj.offline": 4,
     "vj.commands": 4,
     "vj.bench": 4,
+    "vj.bench_latency": 3.9,
+    "vj.bench_stage": 3.9,
     "vj.cli": 5,
 }
 ONLY_IN = {  # a package -> the rooms that may know it
     "torch": {"vj.model", "vj.train", "vj.weights"},
-    "safetensors": {"vj.weights", "vj.train"},
+    "safetensors": {"vj.weights", "vj.train", "vj.audio"},
     "moderngl": {"vj.render"},
     "glfw": {"vj.render"},
     "sounddevice": {"vj.audio"},
@@ -47,10 +50,10 @@ ONLY_IN = {  # a package -> the rooms that may know it
     "rich": {"vj.opening", "vj.commands", "vj.train"},
     "multiprocessing": {"vj.train"},
     "threading": {"vj.audio", "vj.weights", "vj.player", "vj.video"},
-    "subprocess": {"vj.bench"},
+    "subprocess": {"vj.bench", "vj.bench_latency"},
 }
 NEVER = {"pickle", "shelve", "marshal", "socket", "urllib", "requests", "asyncio"}
-SETTINGS = {"vj.cli", "vj.live", "vj.offline", "vj.opening", "vj.commands", "vj.bench"}
+SETTINGS = {"vj.bench_stage", "vj.cli", "vj.live", "vj.offline", "vj.opening", "vj.commands", "vj.bench"}
 LONGEST = 500  # lines
 
 

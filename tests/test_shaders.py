@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vj.errors import ScreenError
-from vj.render.passes import COMPLAINT, PARAMETER, Pass, ShaderFolder
+from vj.render.output import Output
+from vj.render.passes import COMPLAINT, PARAMETER, Pass, ShaderFolder, with_an_end
 from vj.render.screen import LOOKS, PASSES
 from vj.render.window import HeadlessWindow
 
@@ -238,7 +239,51 @@ def test_lamps_are_what_is_brighter_than_its_surroundings(run):
     assert out[11, 16].max() > 0.5 and out[2, 2].max() == 0
 
 
+def test_the_output_is_exact_when_neutral_and_black_outside_its_corners(run):
+    picture = noise(12, 20)
+    neutral = {"u_gamma": 1.0, "u_balance": (1.0, 1.0, 1.0), "u_pin": Output().pin()}
+    assert np.abs(run("output", (20, 12), {"image": picture}, **neutral) * 255 - picture).max() < 0.02
+    half = neutral | {"u_pin": Output(corners=((0.5, 0), (1, 0), (1, 1), (0.5, 1))).pin()}
+    out = run("output", (40, 12), {"image": picture}, **half) * 255
+    assert out[:, :20].max() < 0.01 and np.abs(out[:, 20:] - picture).max() < 0.1
+    out = run("output", (20, 12), {"image": picture}, **(neutral | {"u_balance": (0.5, 1.0, 0.0)})) * 255
+    assert np.abs(out - picture * (0.5, 1.0, 0.0)).max() < 0.02
+    lifted = run("output", (20, 12), {"image": picture}, **(neutral | {"u_gamma": 2.0}))
+    assert np.abs(lifted - (picture / 255) ** 0.5).max() < 0.01
+
+
+def test_the_test_card_has_a_white_border_and_marks_a_corner(run):
+    out = run("card", (320, 180), {}, u_marked=-1.0)[::-1]
+    assert min(out[0].min(), out[-1].min(), out[:, 0].min(), out[:, -1].min()) > 0.9
+    for corner, (y, x) in enumerate(((4, 4), (4, 315), (175, 315), (175, 4))):
+        marked = run("card", (320, 180), {}, u_marked=float(corner))[::-1]
+        assert marked[y, x, 0] > 0.9 > 0.4 > marked[y, x, 1], "and it is red"
+        assert np.abs(marked - out).max(-1)[y - 3 : y + 4, x - 3 : x + 4].max() > 0.5
+
+
+def test_dim_is_what_its_cells_say(run):
+    cells = np.array([[255, 0], [128, 64]], np.uint8)
+    out = run("dim", (40, 40), {"u_gains": cells})[::-1]
+    assert out[2, 2, 0] == pytest.approx(1) and out[2, -2, 0] == 0 and out[-2, 2, 0] == pytest.approx(128 / 255, abs=0.01)
+
+
 # ---------------------------------------------------------------------------------------------- broken files
+def test_loops_without_an_end_are_given_one(gl, copied):
+    told = with_an_end("for (int k = 0; k < 9; k++) a(); while (b(c)) d(); for (;;) e(); for (int j = 0; j < n; j++) f();")
+    assert told == (
+        "for (int k = 0; k < 9; k++) a(); while (turns_left() && (b(c))) d(); for (; turns_left();) e(); "
+        "for (int j = 0; turns_left() && ( j < n); j++) f();"
+    )
+    text = "vec4 shade(vec2 uv) { float x = uv.x; while (x >= 0.0) x += 0.5; return vec4(0.0, 1.0, 0.0, 1.0); }"
+    (copied / "copy.glsl").write_text(text)
+    step = Pass(gl, ShaderFolder(copied), ("copy",))
+    assert step.load() == ""
+    target = gl.framebuffer([gl.texture((8, 8), 4)])
+    target.use()
+    step.draw({}, {})
+    assert target.read(components=3)[:3] == b"\x00\xff\x00", "it came back"
+
+
 @pytest.fixture
 def copied(tmp_path):
     return Path(shutil.copytree(FOLDER, tmp_path / "shaders"))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vj.errors import FilmError, FootageError
-from vj.video import WAITING_PICTURES, FilmRecorder, FilmWriter, read_frames, video_info
+from vj.video import HARDWARE, WAITING_PICTURES, FilmRecorder, FilmWriter, encoder_here, read_frames, video_info
 
 SIZE, FPS, RATE = (128, 72), 25, 48000
 
@@ -233,3 +233,22 @@ def test_a_recording_spares_the_film_of_yesterday(tmp_path):
     assert film.path.name == "film-2.mp4" and "film-2.mp4" in film.message
     assert (tmp_path / "film.mp4").read_text() == "yesterday"
     assert len(list(read_frames(film.path))) == 1
+
+
+def test_an_encoder_in_hardware_is_taken_only_where_it_encodes(tmp_path, monkeypatch):
+    assert encoder_here(SIZE, FPS) in (*HARDWARE, "libx264")
+    monkeypatch.setattr("vj.video.HARDWARE", {"no_such_encoder": {}, "h264_nvenc": {"preset": "no such preset"}})
+    assert encoder_here(SIZE, FPS) == "libx264"
+    monkeypatch.setattr("vj.video.HARDWARE", {"mpeg4": {"qscale": "3"}})  # stands for a card's: it does encode
+    assert encoder_here((129, 73), FPS) == "mpeg4"
+    with FilmRecorder(tmp_path / "film.mp4", SIZE, FPS, RATE) as film:
+        film.write(bars(0))
+        film.write_sound(np.zeros(RATE // FPS, np.float32))
+    assert film.encoder == "mpeg4" and len(list(read_frames(film.path))) == 1
+
+
+def test_a_card_that_fails_after_its_trial_leaves_the_film_to_the_processor(tmp_path, monkeypatch):
+    monkeypatch.setattr("vj.video.encoder_here", lambda *_: "h264_nvenc_that_has_gone")
+    with FilmRecorder(tmp_path / "film.mp4", SIZE, FPS) as film:
+        film.write(bars(0))
+    assert film.encoder == "libx264" and film.message == "" and len(list(read_frames(film.path))) == 1

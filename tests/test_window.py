@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from vj.errors import ScreenError
+from vj.render.output import Output
 from vj.render.screen import Screen
-from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press
+from vj.render.setup import Setup
+from vj.render.window import KEYS, TWO_ESC, HeadlessWindow, Window, monitors, press, rest
 from vj.signals import Knobs, Picture
 
 
@@ -30,7 +32,8 @@ def wait_for(what, seconds: float = 8.0) -> bool:
         ("space", {"freeze": True}), ("b", {"blackout": True}), ("r", {"resets": 1}), ("f", {"fullscreens": 1}),
         ("up", {"speed": 1.1}), ("down", {"speed": 0.9}), ("t", {"taps": 1}), ("d", {"hud": True}),
         ("h", {"help": True}),
-        ("1", {"look": 1}), ("9", {"look": 9}), ("escape", {"quits": 1}), ("x", {}), ("0", {}),
+        ("1", {"look": 1}), ("9", {"look": 9}), ("escape", {"quits": 1}), ("x", {}),
+        ("0", {"safes": 1}), ("o", {"setup": True}), ("tab", {}), ("left", {}),
     ],
 )  # fmt: skip
 def test_each_key_turns_its_knob(key, change):
@@ -49,8 +52,21 @@ def test_switches_switch_back_and_speed_stays_in_range():
     assert knobs.speed == 0.0
 
 
+def test_the_safe_key_undoes_whatever_was_turned():
+    turned = Knobs(2.5, 0.1, 0.2, -1.0, 7, resets=3, blackout=True, freeze=True, hud=True, safes=1)
+    assert press(turned, "0") == Knobs(resets=3, hud=True, safes=2)
+
+
 def test_the_table_of_keys_names_them_all():
-    assert [k for k, _ in KEYS] == ["space", "b", "r", "f", "up / down", "t", "d", "h", "1 ... 9", "Esc Esc"]
+    assert [k for k, _ in KEYS] == ["space", "b", "r", "f", "up / down", "t", "d", "h", "1 ... 9", "0", "o", "Esc Esc"]
+
+
+def test_a_rest_ends_early_where_there_is_a_reason():
+    begun, asked = time.perf_counter(), []
+    assert rest(begun + 5.0, lambda: asked.append(1) or len(asked) > 3) and len(asked) == 4
+    assert time.perf_counter() < begun + 4.0
+    assert not rest(time.perf_counter() + 0.01, lambda: False) and not rest(time.perf_counter() + 0.01, None)
+    assert not rest(begun, lambda: True), "it is late already"
 
 
 # ------------------------------------------------------------------------------------------------- no display
@@ -192,13 +208,42 @@ def test_keys_typed_by_hand_turn_the_knobs(xvfb):
 
 
 @pytest.mark.real
+def test_the_output_is_set_up_by_mouse_and_keys(xvfb):
+    if not shutil.which("xdotool"):
+        pytest.skip("xdotool is not installed")
+    with Window("vj-setup", size=(320, 180)) as window:
+        show(window, (0, 0, 0))
+        assert window.place and not window.events()
+        left, top = glfw.get_window_pos(window._window)
+        find = ["xdotool", "search", "--sync", "--name", "vj-setup", "windowfocus", "--sync"]
+        subprocess.run([*find, "key", "o"], check=True, timeout=20)
+        assert wait_for(lambda: show(window, (0, 0, 0), Knobs(), 1).setup)
+        knobs, events = Knobs(setup=True), []
+        show(window, (0, 0, 0), knobs)
+        move = ["mousemove", str(left + 2), str(top + 2), "mousedown", "1"]
+        move += ["mousemove", str(left + 32), str(top + 18), "mouseup", "1"]
+        subprocess.run([*find, *move, "key", "Tab", "key", "shift+Right", "key", "Up"], check=True, timeout=20)
+
+        def arrived() -> bool:
+            assert show(window, (0, 0, 0), knobs, 1).speed == 1.0, "the arrows are the output's now"
+            events.extend(window.events())
+            return ("key", "up", False) in events
+
+        assert wait_for(arrived)
+        output = Setup().turn(Output(), knobs, events, (320, 180))
+        assert output.corners[0] == (pytest.approx(0.1, abs=0.01), pytest.approx(0.1, abs=0.01)), "dragged"
+        assert [e[1] for e in events if e[0] == "key"] == ["tab", "right", "up"]
+        assert output.corners[1] == (pytest.approx(1 + 10 / 320), pytest.approx(-1 / 180))
+
+
+@pytest.mark.real
 def test_one_escape_alone_does_not_quit(xvfb):
     with Window("vj-esc", size=(64, 64)) as window:
         for moment in (10.0, 10.0 + 2 * TWO_ESC):
-            window._keys.append(("escape", moment))
+            window._keys.append(("escape", moment, False))
             knobs = window.turn(Knobs())
         assert window.is_open and knobs.quits == 1
-        window._keys.append(("escape", 10.0 + 2.5 * TWO_ESC))
+        window._keys.append(("escape", 10.0 + 2.5 * TWO_ESC, False))
         window.turn(knobs)
         assert not window.is_open
 
@@ -300,3 +345,17 @@ def test_a_projector_pulled_and_put_back_has_its_picture_again(two_monitors):
         assert wait_for(lambda: show(window, (0, 1, 0), times=1) and not window.hidden, 4.0)
         assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, 640:1280] == (0, 255, 0)).all(), 4.0)
         assert window.is_fullscreen and window.is_open
+
+
+@pytest.mark.real
+def test_a_projector_pulled_moves_the_picture_where_that_is_wanted(two_monitors):
+    with Window("vj-out", monitor="DUMMY1", fullscreen=True, unplugged="move") as window:
+        show(window, (0, 1, 0))
+        two_monitors("--output", "DUMMY1", "--off")
+        assert wait_for(lambda: show(window, (0, 1, 0), times=1) and window.place == "DUMMY0")
+        assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, :640] == (0, 255, 0)).all(), 4.0)
+        assert not window.hidden and window.monitor == "DUMMY1"
+        two_monitors("--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0")
+        two_monitors()
+        assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, 640:1280] == (0, 255, 0)).all(), 4.0)
+        assert window.place == "DUMMY1" and not (screenshot()[:480, :640] == (0, 255, 0)).all(-1).any()

@@ -16,15 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from vj.errors import VJError
-from vj.settings import Settings
+from vj.settings import Settings, demo_videos
 
 WARM_SECONDS = 3.0  # of a show, not counted
 WINDOW = "640x360"
 
 
-def run(part: str, seconds: float) -> None:
+def run(part: str, seconds: float, footage: list[Path] | None = None) -> None:
     """Prints the figures of one part, or of all but the soak."""
-    parts = {"generator": generator, "pace": pace, "soak": soak, "render": film}
+    if part == "stage":
+        stage(footage)
+        return
+    parts = {"generator": generator, "pace": pace, "soak": soak, "render": film, "latency": light}
     for name in ("generator", "pace", "render") if part == "all" else (part,):
         parts[name](seconds)
 
@@ -121,6 +124,21 @@ def film(seconds: float) -> None:
             took = time.monotonic() - began
             width, height = Settings().film_size
             print(f"render {width}x{height}, {seconds:.0f} s {name}: {took:.1f} s, {seconds / took:.2f} x real time")
+
+
+def stage(footage: list[Path] | None) -> None:
+    """What the drawing costs, and what it is worth."""
+    from vj import bench_stage
+
+    os.environ.setdefault("LP_NUM_THREADS", "1")
+    bench_stage.stage(footage or demo_videos())
+
+
+def light(seconds: float) -> None:
+    """From a sound to its light."""
+    from vj import bench_latency
+
+    bench_latency.latency(seconds)
 
 
 # ------------------------------------------------------------------------------------------------- its own program

@@ -16,7 +16,8 @@ from vj.settings import Settings
 
 KEYS = """keys in the window (h shows them):
   space freeze    b blackout       r new seed    f full screen    up/down speed
-  t tap tempo     d head-up display              1...9 looks      Esc twice quits"""
+  t tap tempo     d head-up display              1...9 looks      Esc twice quits
+  0 safe look     o set up the output: test card, corners, colours"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         "  pace        the whole show for --seconds, with and without the trainer: intervals, model, draw, swaps\n"
         "  soak        memory of both processes over --seconds: MB/min\n"
         "  render      seconds of film for a second of work\n"
+        "  latency     ms from a sound to its light, on a virtual sound card and screen, over --seconds of hits\n"
+        "  stage       ms of each upscaler and look, beside a plain blit; what moving and upscaling are worth on footage\n"
         "  all         generator, pace and render\n\n"
         "examples:\n"
         "  vj bench generator\n"
@@ -109,6 +112,8 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--line-in", nargs="?", const="", metavar="NAME", help="hear a sound input (see vj devices)")
     add.add_argument("--monitor", metavar="NAME", help="the monitor to be on, or a part of its name")
     add.add_argument("--fullscreen", action="store_true", help="full screen from the start")
+    add.add_argument("--unplugged", choices=("hide", "move"),
+                     help="a full screen whose monitor has gone: wait for it (hide) or go to another one")  # fmt: skip
     add.add_argument("--window", type=_size, metavar="WxH", help="size of the window, 1280x720 if not given")
     add.add_argument("--no-window", action="store_true", help="draw without a display (for tests over hours)")
     add.add_argument("--midi", metavar="NAME", help="a MIDI port, or a part of its name; without it the first")
@@ -116,6 +121,9 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--seconds-per-update", type=_number(1, 86400), metavar="S", help="of learning, 20 if not given")
     add.add_argument("--record", type=Path, metavar="FILE.mp4", help="record the show with its sound")
     add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look to start with, 1...9")
+    add.add_argument("--upscaler", choices=("auto", "plain", "bicubic", "edge", "edge4", "learnt"),
+                     help="how the small picture becomes large; auto measures and takes the best in time")  # fmt: skip
+    add.add_argument("--no-limiter", action="store_true", help="let light flash more than three times a second")
     _common(add)
 
 
@@ -179,9 +187,10 @@ def _judge(add: argparse.ArgumentParser) -> None:
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
-    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "all"),
-                     metavar="PART", help="generator, pace, soak, render or all")  # fmt: skip
+    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "latency", "stage", "all"),
+                     metavar="PART", help="generator, pace, soak, render, latency, stage or all")  # fmt: skip
     add.add_argument("--seconds", type=_number(1, 10**6), default=60.0, metavar="S", help="of each show (60)")
+    add.add_argument("--footage", nargs="+", type=Path, metavar="VIDEO", help="stage: videos to judge by (the demo's)")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -222,6 +231,8 @@ def _settings(words: argparse.Namespace) -> Settings:
     settings = replace(Settings(), **given)
     if getattr(words, "no_learn", False):
         settings = replace(settings, learn=False)
+    if getattr(words, "no_limiter", False):
+        settings = replace(settings, limited=False)
     if settings.sound is not None and settings.line_in is not None:
         raise VJError("Give a sound file or --line-in, not both.")
     return settings
@@ -283,7 +294,7 @@ def devices(_words: argparse.Namespace) -> None:
 def bench(words: argparse.Namespace) -> None:
     from vj import bench as figures
 
-    figures.run(words.part, words.seconds)
+    figures.run(words.part, words.seconds, words.footage)
 
 
 if __name__ == "__main__":

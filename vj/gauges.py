@@ -55,11 +55,13 @@ class State:
     learner_alive: bool
     features: AudioFeatures
     sound: str  # name of the source
-    latency_ms: float  # from a sound to the picture that answers it
+    latency_ms: float  # from a sound's arrival to the picture that answers it, in the display pass
     overflows: int
     knobs: Knobs
     midi: str  # name of the port
     messages: tuple[str, ...] = ()  # what is wrong now
+    network_ms: float = 0.0  # likewise, through the network
+    held: bool = False  # the strobe limiter takes light away
 
 
 def hud(state: State) -> tuple[str, ...]:
@@ -67,14 +69,15 @@ def hud(state: State) -> tuple[str, ...]:
     heard, knobs, pulse = state.features, state.knobs, state.pulse
     tempo = f"{heard.tempo:.0f} bpm" if heard.tempo else "no beat"
     lines = (
-        f"display  {state.display_fps:.1f} of {state.display_rate:.0f} fps, slowest {state.slowest_ms:.0f} ms",
+        f"display  {state.display_fps:.1f} of {state.display_rate:.0f} fps, slowest {state.slowest_ms:.0f} ms"
+        f"{', FLASHES held down' if state.held else ''}",
         f"model  {state.model_fps:.1f} of {state.model_rate:.0f} fps, {pulse.model_ms:.0f} ms, late {pulse.late} "
         f"({state.device})",
         f"weights  {pulse.version}, {_age(state.age)} old, {pulse.swaps} swaps",
         f"trainer  {_learning(state)}",
         f"sound  {heard.level_db:.0f} dB, loudness {heard.loudness:.2f}{', CLIPPED' if heard.clipped else ''}, "
         f"{tempo}, {heard.kicks}/{heard.snares}/{heard.hats} ({state.sound})",
-        f"latency  {state.latency_ms:.0f} ms, overflows {state.overflows}",
+        f"latency  {state.latency_ms:.0f} ms, {state.network_ms:.0f} ms through the network, overflows {state.overflows}",
         f"knobs  speed {knobs.speed:.2f}, drive {knobs.drive:.2f}, light {knobs.brightness:.2f}, look {knobs.look}"
         f"{', ' + state.midi if state.midi else ', no MIDI'}",
     )

@@ -10,7 +10,8 @@ import logging
 import os
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from vj import gauges, keeping, opening
 from vj.audio.features import FeatureExtractor
@@ -18,12 +19,17 @@ from vj.audio.listener import Listener
 from vj.midi import KnobTable, Midi, NoMidi, open_midi
 from vj.model.speed import frame_seconds
 from vj.player import Player, choose
-from vj.render.screen import Screen
-from vj.render.window import HeadlessWindow, Window
-from vj.settings import Settings, data_folder, last_weights, log_file, packed, table
+from vj.render.output import OutputBook
+from vj.render.screen import LOOKS, UPSCALERS, Screen
+from vj.render.setup import ITEMS, Setup
+from vj.render.watchdog import Watchdog
+from vj.render.window import HeadlessWindow, Window, rest
+from vj.settings import Settings, data_folder, last_weights, log_file, outputs_file, packed, table
 from vj.show import Maker
-from vj.signals import Controls, Knobs, Picture
+from vj.signals import AudioFeatures, Controls, Knobs, Picture
+from vj.stamps import Delay, Stamps
 from vj.trace import Trace
+from vj.train.upscale import NAME as UPSCALER
 from vj.train.worker import Worker
 from vj.video import FilmRecorder
 from vj.weights import Inbox, WeightsSlot
@@ -32,6 +38,8 @@ log = logging.getLogger("vj")
 
 HUD_SECONDS = 0.5  # between two readings of the gauges
 DRAWN = 10  # pictures, to measure what one takes
+LEAST_WAIT = 0.35  # of an interval between two pictures, that also a hit waits
+HANGS = 2.0  # s without a model frame that are worth a word
 HEADLESS_RATE = 30.0  # pictures a second without a window
 
 
@@ -48,11 +56,16 @@ def play(settings: Settings) -> None:
         generator = opening.generator(settings, start)
         model_rate = _model_rate(settings, generator)
         window = stack.enter_context(_window(settings))
-        screen = Screen(window.context, packed("shaders"))
+        screen, book = Screen(window.context, packed("shaders"), limited=settings.limited), OutputBook(outputs_file())
+        screen.output = book.get(window.place)
+        screen.fit = screen.output.fit
+        if (layers := opening.upscaler()) is not None:
+            screen.teach(layers)
         display_rate = _display_rate(settings, window, screen, generator)
         recorder = None
         if settings.record is not None:
-            recorder = FilmRecorder(settings.record, window.size, settings.record_fps, source.rate)
+            size = window.size[::-1] if screen.output.is_turned else window.size
+            recorder = FilmRecorder(settings.record, size, settings.record_fps, source.rate)
             stack.enter_context(recorder)
             source = Tee(source, recorder)
         trace = stack.enter_context(Trace(settings.trace, generator.size)) if settings.trace else None
@@ -66,10 +79,14 @@ def play(settings: Settings) -> None:
             inbox = stack.enter_context(Inbox(slot.folder))
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
         fade = round(settings.fade_seconds * model_rate)
-        listener = stack.enter_context(Listener(source, FeatureExtractor(settings.rate, settings.hop)))
-        player = stack.enter_context(Player(maker, model_rate, lambda: listener.features, inbox, fade, trace))
+        stamps = Stamps(source)
+        listener = Listener(stamps, FeatureExtractor(settings.rate, settings.hop))
+        stamps.look = lambda: listener.features
+        stack.enter_context(listener)
+        delay = Delay(stamps.look)
+        player = stack.enter_context(Player(maker, model_rate, delay.listen, inbox, fade, trace))
         names, rates = (generator.device, opening.sound_name(settings)), (display_rate, model_rate)
-        parts = (settings, window, screen, midi, listener, player, names, rates)
+        parts = (settings, window, screen, book, midi, listener, stamps, delay, player, names, rates)
         show = LiveShow(*parts, worker, slot, recorder, trace)
         stack.enter_context(keeping.quiet_memory())
         with contextlib.suppress(KeyboardInterrupt):
@@ -99,8 +116,11 @@ class LiveShow:
     settings: Settings
     window: Window | HeadlessWindow
     screen: Screen
+    book: OutputBook
     midi: Midi | NoMidi
     listener: Listener
+    stamps: Stamps
+    delay: Delay
     player: Player
     names: tuple[str, str]  # of the compute device, of the sound source
     rates: tuple[float, float]  # wanted: display, model
@@ -111,14 +131,17 @@ class LiveShow:
 
     def __post_init__(self):
         self._pace, self._log_pace = gauges.Pace(), gauges.Pace()
-        self._latency = 0.0  # s, of the last picture
+        self._latency = self._network = 0.0  # s, of the last picture: through the display pass, through the network
+        self._watchdog, self._slow = Watchdog(1 / self.rates[0]), ""
+        self._setup, self._place, self._unsaved = Setup(), self.window.place, False
+        self._upscaler = 0  # when the upscaler's weights in use were written, ns
         self._kept = 0  # version of the weights kept as the last ones
         self._said: set[str] = set()  # messages logged
 
     def run(self) -> None:
         settings, window = self.settings, self.window
         if self.trace is not None:
-            self.trace.put(rates=self.rates)
+            self.trace.put(rates=self.rates, began=time.perf_counter())
         knobs, lines = Knobs(look=settings.look), ()
         began = last = time.perf_counter()
         next_hud, next_log = began + HUD_SECONDS, began + settings.log_seconds
@@ -130,34 +153,110 @@ class LiveShow:
             if knobs.taps != taps:
                 self.listener.tap()
             self.player.knobs = knobs
+            self._set_up(knobs)
             now = time.perf_counter()
-            picture = self.player.strip.at(now, self.listener.features)
+            heard = self.delay.turn(self.screen.output.offset_ms, now)
+            picture = self.player.picture(now, heard)
             self.screen.draw(picture, window.size, knobs, lines, dt=now - last)
-            if self.recorder is not None and self.recorder.wants(now - began):
-                self.recorder.write(self.screen.read(), now - began)
-            window.present()
+            worried, took = self._watchdog.worried, 0.0
+            if worried:
+                window.context.finish()
+                took = time.perf_counter() - now
+            if self.recorder is not None and min(window.size) > 0 and self.recorder.wants(now - began):
+                self.recorder.write(self.screen.read(straight=True), now - began)
+            window.present(self._hit_after(heard) if self.screen.output.offset_ms <= 0 else None)
             last = now
             shown = window.shown or time.perf_counter()
             self._pace.tick(shown)
             self._log_pace.tick(shown)
-            self._latency = self.listener.features.time - picture.time
+            self._date(shown, heard, picture)
             if self.trace is not None:
-                self.trace.put(shown=shown - began, draw_ms=(shown - now) * 1e3)
+                self._put(shown - began, shown - now, picture.time)
+            took = took or shown - now
+            if self._watchdog.turn(took, drawn=worried):
+                knobs = self._simplify(knobs, took)
             if now >= next_hud:
                 next_hud = now + HUD_SECONDS
                 lines = gauges.hud(self._state(now, began, self._pace))
+                self._look_around()
             if now >= next_log:
                 next_log = now + settings.log_seconds
                 self._note(now, began)
+        self._keep()
         self._note(time.perf_counter(), began)
+
+    def _hit_after(self, heard: AudioFeatures) -> Callable[[], bool]:
+        """Asks whether a hit was heard that the picture just drawn cannot have answered: the next one need not wait."""
+        soonest = time.perf_counter() + LEAST_WAIT / self.rates[0]
+        hits = heard.kicks + heard.snares
+
+        def hit() -> bool:
+            newest = self.listener.features
+            return newest.kicks + newest.snares > hits and time.perf_counter() >= soonest
+
+        return hit
+
+    def _set_up(self, knobs: Knobs) -> None:
+        """What keys, mouse and MIDI change of the output; the test card while they do."""
+        screen, size, before = self.screen, self.window.size, self.screen.output
+        screen.output = self._setup.turn(before, knobs, self.window.events(), size)
+        screen.fit = screen.output.fit
+        self._unsaved |= screen.output != before
+        screen.card = self._setup.lines(screen.output, self._place, size, self.window.rate) if knobs.setup else ()
+        screen.marked = self._setup.chosen if knobs.setup and ITEMS[self._setup.chosen] in ITEMS[:4] else -1
+
+    def _keep(self) -> None:
+        if self._unsaved:
+            self._unsaved = False
+            self.book.put(self._place, self.screen.output)
+
+    def _look_around(self) -> None:
+        """Now and then: are we on another monitor, is there something to keep, has a shader changed?"""
+        self._keep()
+        place = self.window.place
+        if place and place != self._place:
+            self._place, self.screen.output = place, self.book.get(place)
+        self.screen.reload()
+
+    def _simplify(self, knobs: Knobs, took: float) -> Knobs:
+        """Pictures take far too long: the safe look, or a simpler picture."""
+        look = min(max(knobs.look, 1), len(LOOKS))
+        if self.screen.bar(look):
+            what = "upscaling is left out" if look == 1 else f"{LOOKS[look - 1]} is left out, clean is back"
+            self._slow = f"a picture takes {took:.1f} s here: {what}"
+        return replace(knobs, look=1, safes=knobs.safes + 1)
+
+    def _date(self, shown: float, heard: AudioFeatures, picture: Picture) -> None:
+        """How old the sound is that the picture answers."""
+        came, made = self.stamps.came(heard.time), self.stamps.came(picture.time)
+        self._latency = shown - came if came is not None else 0.0
+        self._network = shown - made if made is not None else 0.0
+
+    def _put(self, shown: float, took: float, answers: float) -> None:
+        ages = {"latency_ms": self._latency * 1e3, "network_ms": self._network * 1e3}
+        self.trace.put(shown=shown, draw_ms=took * 1e3, answers=answers, **ages)
+        while self.stamps.onsets:
+            onset = self.stamps.onsets.popleft()
+            self.trace.put(onsets=(onset.count, onset.sound, onset.came, onset.said))
 
     def _note(self, now: float, began: float) -> None:
         """One line in the log, and the chores that may wait for it."""
         log.info(gauges.line(self._state(now, began, self._log_pace)))
         gc.collect(1)
         version = self.player.pulse.version
+        self._take_upscaler()
         if self.slot is not None and version > self._kept and keeping.keep(self.slot.path(version), last_weights()):
             self._kept = version
+
+    def _take_upscaler(self) -> None:
+        """Newer weights of the learnt upscaler, where the trainer has left some beside the network's."""
+        path = self.slot.folder / UPSCALER if self.slot is not None else None
+        if path is None or not path.is_file() or path.stat().st_mtime_ns == self._upscaler:
+            return
+        self._upscaler = path.stat().st_mtime_ns
+        if (layers := opening.upscaler(path)) is not None:
+            self.screen.teach(layers)
+            log.info("fresh weights of the upscaler taken")
 
     def _state(self, now: float, began: float, pace: gauges.Pace) -> gauges.State:
         fps, slowest = pace.read()
@@ -177,6 +276,8 @@ class LiveShow:
             features=self.listener.features,
             sound=self.names[1],
             latency_ms=self._latency * 1e3,
+            network_ms=self._network * 1e3,
+            held=self.screen.is_held,
             overflows=self.listener.overflows,
             knobs=self.player.knobs,
             midi=self.midi.port,
@@ -185,7 +286,10 @@ class LiveShow:
 
     def _messages(self) -> tuple[str, ...]:
         """What is wrong now; each is logged once."""
-        found = [self.player.pulse.fault, self.screen.message]
+        pulse, now = self.player.pulse, time.perf_counter()
+        hangs = not self.player.knobs.freeze and now - pulse.last > HANGS and not pulse.fault
+        found = [pulse.fault, "the network does not answer; the panic keys do" if hangs else ""]
+        found += [self.screen.message, self._slow, self.book.message]
         found += ["" if self.player.alive else "the generator's thread has ended"]
         found += ["" if self.listener.alive else "nothing is heard any more"]
         if self.worker is not None and not self.worker.alive:
@@ -208,7 +312,8 @@ class LiveShow:
 def _window(settings: Settings) -> Window | HeadlessWindow:
     if settings.window is None:
         return Steady(HeadlessWindow((640, 360)), HEADLESS_RATE)
-    return Window("vj", settings.monitor, settings.fullscreen, settings.window)
+    where = (settings.monitor, settings.fullscreen, settings.window)
+    return Window("vj", *where, unplugged=settings.unplugged)
 
 
 class Steady:
@@ -217,11 +322,12 @@ class Steady:
     def __init__(self, window: HeadlessWindow, rate: float):
         self._window, self.rate, self._due, self.shown = window, rate, 0.0, 0.0
 
-    def present(self) -> None:
+    def present(self, wake=None) -> None:
         self._window.context.finish()
         self.shown = time.perf_counter()
         self._due = max(self._due + 1 / self.rate, self.shown)
-        time.sleep(self._due - self.shown)
+        if rest(self._due, wake):
+            self._due = time.perf_counter()
 
     def __getattr__(self, name: str):
         return getattr(self._window, name)
@@ -250,20 +356,45 @@ def _model_rate(settings: Settings, generator) -> float:
 
 
 def _display_rate(settings: Settings, window, screen: Screen, generator) -> float:
-    """Pictures a second that the drawing leaves room for, at most the monitor's own."""
+    """Pictures a second that the drawing leaves room for, at most the monitor's own; chooses the upscaler too."""
     frame = generator.step(Controls())
     generator.reset(settings.seed)
     picture = Picture(frame.pixels, frame.pixels, frame.flow, 0.5, 0.0)
-    times, work = [], time.process_time()
-    for _ in range(DRAWN):
+    own, soft = window.rate, screen.is_software
+    share = settings.soft_share if soft else settings.display_share
+    rates = (own, *(r for r in settings.display_rates if r < own))
+    least = min(own, settings.soft_rate) if soft else own  # better upscaling may bring it down to this
+    best = None
+    for name in UPSCALERS if settings.upscaler == "auto" else (settings.upscaler,):  # from the cheapest on
+        said = screen.use(name)
+        if said:
+            log.info(said)
+            continue
+        drawing = _drawing(screen, window, picture, settings.look)
+        rate = choose(rates, drawing, share)
+        log.info("display: %.1f ms a picture at %dx%d with %s, so %g a second", drawing * 1e3, *window.size, name, rate)
+        if best is None or rate >= least:
+            best = (rate, name)
+        if rate < least:  # those that follow take longer
+            break
+    if best is None:
+        screen.use("edge")
+        best = (choose(rates, _drawing(screen, window, picture, settings.look), share), "edge")
+    else:
+        screen.use(best[1])
+    window.rate = best[0]
+    return best[0]
+
+
+def _drawing(screen: Screen, window, picture: Picture, look: int) -> float:
+    """s that a picture takes to draw."""
+    for number in range(DRAWN + 2):
+        if number == 2:  # the first ones make room for themselves
+            times, work = [], time.process_time()
         began = time.perf_counter()
-        screen.draw(picture, window.size, Knobs(look=settings.look), dt=1 / 60)
+        screen.draw(picture, window.size, Knobs(look=look), dt=1 / 60)
         window.context.finish()
-        times.append(time.perf_counter() - began)
+        if number >= 2:
+            times.append(time.perf_counter() - began)
     work = (time.process_time() - work) / DRAWN  # software OpenGL works on several cores at once
-    drawing = max(_quietly(times), work)
-    own = window.rate
-    rate = choose((own, *(r for r in settings.display_rates if r < own)), drawing, settings.display_share)
-    log.info("display: %.1f ms a picture at %dx%d, so %g a second", drawing * 1e3, *window.size, rate)
-    window.rate = rate
-    return rate
+    return max(_quietly(times), work) if screen.is_software else _quietly(times)

@@ -20,9 +20,12 @@ from vj.signals import Knobs
 
 log = logging.getLogger("vj")
 
-RANGED = {"speed": (0, 4), "drive": (0, 1), "brightness": (0, 2), "warmth": (-1, 1), "look": (1, 9)}
-PRESSED = ("resets", "taps")  # counters
-SWITCHED = ("blackout", "freeze", "hud", "help")
+RANGED = {
+    "speed": (0, 4), "drive": (0, 1), "brightness": (0, 2), "warmth": (-1, 1), "look": (1, 9), "nudge_x": (0, 1),
+    "nudge_y": (0, 1),
+}  # fmt: skip
+PRESSED = ("resets", "taps", "items", "safes")  # counters
+SWITCHED = ("blackout", "freeze", "hud", "help", "setup")
 LOOK_SECONDS = 1.0  # between two looks at the list of ports
 NOTE_OFF, NOTE_ON, CC = 0x80, 0x90, 0xB0  # status bytes, upper half
 CLIENT = "vj"
@@ -237,6 +240,8 @@ def _known(action: object) -> bool:
 
 
 def _press(knobs: Knobs, action: str) -> Knobs:
+    if action == "safes":
+        return knobs.made_safe()
     if action in PRESSED:
         return replace(knobs, **{action: getattr(knobs, action) + 1})
     if action in SWITCHED:

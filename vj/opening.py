@@ -22,9 +22,9 @@ from vj.controls import Mapping, SoundTable
 from vj.errors import FootageError, WeightsError
 from vj.model import device, speed
 from vj.model.generator import Generator
-from vj.settings import Settings, data_folder, demo_footage, last_weights, starter_weights
+from vj.settings import Settings, data_folder, demo_footage, last_weights, starter_weights, upscaler_weights
 from vj.train import footage as footages
-from vj.train import learn
+from vj.train import learn, upscale
 
 log = logging.getLogger("vj")
 
@@ -187,6 +187,15 @@ def learner(settings: Settings, start: Start) -> OfflineLearner | None:
 
 def mapping(table: dict, card: weights.Card) -> Mapping:
     return Mapping(SoundTable.parse(table), card.fps)
+
+
+def upscaler(path: Path | None = None) -> list | None:
+    """Weights of the learnt upscaler's layers, of the program's own or from a file; None where there are none that fit."""
+    try:
+        return list(upscale.layers(upscale.read(path or upscaler_weights())))
+    except WeightsError as error:
+        log.warning("%s", error)
+        return None
 
 
 def sound_file(settings: Settings) -> Path:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from vj.errors import VJError
@@ -19,6 +19,7 @@ from vj.weights import Inbox
 log = logging.getLogger("vj")
 
 RETRY_SECONDS = 1.0  # after a failure of the network
+STARTS = 12  # first pictures kept ready, so that a new seed is seen at once whatever the network does
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Strip:
     frames: tuple[Made, Made, Made]
     moments: tuple[float, float]  # s
     period: float  # s that each move lasts
+    resets: int = 0  # presses of reset that it answers
 
     def at(self, now: float, features: AudioFeatures) -> Picture:
         """The picture of this moment. A late network makes the world wait at its last frame; it never jumps back."""
@@ -50,10 +52,14 @@ class Pulse:
     version: int = 0  # of the weights in use
     since: float = 0.0  # perf_counter at which they were taken
     fault: str = ""  # why there are no new frames, "" all is well
+    last: float = 0.0  # perf_counter at which the last frame was made
 
 
 class Player:
-    """Use as a `with`. The main thread assigns `knobs`; this thread assigns `strip` and `pulse`."""
+    """Use as a `with`. The main thread assigns `knobs` and asks for `picture`; this thread assigns `strip` and `pulse`.
+
+    A new seed's first picture is kept ready: it is shown as soon as the key is pressed, also where the network hangs.
+    """
 
     def __init__(
         self,
@@ -67,22 +73,33 @@ class Player:
         self._maker, self._period, self._listen, self._inbox = maker, 1 / fps, listen, inbox
         self._fade_frames, self._trace = fade_frames, trace
         self.knobs = Knobs()
-        self.pulse = Pulse(since=time.perf_counter())
+        self.pulse = Pulse(since=time.perf_counter(), last=time.perf_counter())
         self.strip: Strip | None = None  # there from the start of the `with`
+        self._starts: tuple[Made, ...] = ()  # the first pictures of the next seeds, in their order
         self._allowance = 0.0  # s that a frame takes, nearly at most
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
     def __enter__(self) -> Self:
-        made = self._make()
+        heard = self._listen()
+        self._starts = tuple(self._maker.make(heard, Knobs(resets=number)) for number in range(1, STARTS + 1))
+        made = self._make(self.knobs)
         now = time.perf_counter()
         self.strip = Strip((made, made, made), (now, now), self._period)
         self._thread.start()
         return self
 
+    def picture(self, now: float, features: AudioFeatures) -> Picture:
+        """The picture of this moment, for the main thread; never waits. now: s on time.perf_counter."""
+        strip, resets = self.strip, self.knobs.resets
+        if strip.resets == resets:
+            return strip.at(now, features)
+        start = replace(self._starts[(resets - 1) % STARTS], features=features)
+        return between(start, start, 0.0, features)
+
     def __exit__(self, *_) -> None:
         self._stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=5)
 
     @property
     def alive(self) -> bool:
@@ -106,26 +123,31 @@ class Player:
 
     def _next(self, due: float) -> None:
         """One frame, begun at `due`. It is shown from due + allowance on, so that frames follow evenly."""
-        made = self._make()
+        knobs = self.knobs
+        made = self._make(knobs)
         now, strip = time.perf_counter(), self.strip
-        self._allowance = max(now - due, self._allowance * 0.99)
+        if knobs.resets != strip.resets:  # another world: nothing leads there
+            self.strip = Strip((made, made, made), (now, now), self._period, knobs.resets)
+            return
+        self._allowance = max(now - due, self._allowance * 0.98)
         self._allowance = min(self._allowance, self._period)
         moment = max(due + self._allowance, now)
         late = moment > strip.moments[1] + 1.5 * self._period
-        self.strip = Strip((*strip.frames[1:], made), (strip.moments[1], moment), self._period)
+        self.strip = Strip((*strip.frames[1:], made), (strip.moments[1], moment), self._period, strip.resets)
         if late:
             self._say(late=self.pulse.late + 1)
 
-    def _make(self) -> Made:
+    def _make(self, knobs: Knobs) -> Made:
         began = time.perf_counter()
-        made = self._maker.make(self._listen(), self.knobs)
-        took = (time.perf_counter() - began) * 1e3
+        made = self._maker.make(self._listen(), knobs)
+        now = time.perf_counter()
+        took = (now - began) * 1e3
         slowest = max(self.pulse.slowest_ms, took)
         version = made.frame.version
-        self._say(frames=self.pulse.frames + 1, model_ms=took, slowest_ms=slowest, version=version, fault="")
+        self._say(frames=self.pulse.frames + 1, model_ms=took, slowest_ms=slowest, version=version, fault="", last=now)
         if self._trace is not None:
             self._trace.add(made)
-            self._trace.put(model_ms=took)
+            self._trace.put(model_ms=took, made=now)
         return made
 
     def _adopt(self) -> None:

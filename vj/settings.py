@@ -28,10 +28,15 @@ class Settings:
     # picture
     monitor: str | None = None  # name, or a part of it
     fullscreen: bool = False
+    unplugged: str = "hide"  # or "move": what a full screen does whose monitor has gone
     window: tuple[int, int] | None = (1280, 720)  # px; None: no window at all, drawn headless
     display_rates: tuple[float, ...] = (144, 120, 60, 50, 30, 25, 20)  # pictures a second to choose from
-    display_share: float = 0.35  # of a picture's time that drawing may take; no faster display is chosen
+    display_share: float = 0.5  # of a picture's time that drawing may take; no faster display is chosen
+    soft_share: float = 0.35  # likewise where OpenGL is software, which takes its time from the network
+    soft_rate: float = 30.0  # pictures a second that better upscaling may bring it down to there
+    upscaler: str = "auto"  # or one of render.screen.UPSCALERS
     look: int = 1
+    limited: bool = True  # never more than three flashes a second
 
     # film
     film: Path | None = None
@@ -96,9 +101,24 @@ def demo_footage() -> list[Path]:
     return sorted(packed("models").glob("demo_fields.mp4"))
 
 
+def demo_videos() -> list[Path]:
+    """All of the demo's."""
+    return sorted(packed("models").glob("demo_*.mp4"))
+
+
 def last_weights() -> Path:
     """What the last show learnt: `--weights last`."""
     return data_folder("weights") / "last.safetensors"
+
+
+def upscaler_weights() -> Path:
+    """Of the learnt upscaler."""
+    return packed("models") / "upscaler.safetensors"
+
+
+def outputs_file() -> Path:
+    """How each monitor was set up: corners, colours, turn."""
+    return data_folder() / "outputs.json"
 
 
 def log_file() -> Path:

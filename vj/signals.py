@@ -3,7 +3,8 @@
 They hold floats and numpy arrays, never a tensor, a device or a handle. Nothing here computes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -39,7 +40,25 @@ class AudioFeatures:
     bar_position: int = 0  # 1..4 (beat in the bar), 0 unknown
     centroid: float = 0.0  # Hz, spectral centroid
     intensity: float = 0.0  # 0..1, slow energy: builds and falls over bars
-    clipped: bool = False
+    clipped: bool = False  # the input is too loud, or was within the last half second
+    flatness: float = 0.0  # 0 a tone .. 1 noise
+    chroma: tuple[float, ...] = (0.0,) * 12  # C, C sharp .. B: 0..1 against the strongest
+    low_hit: float = 0.0  # 0..1, how strongly the band rose just now, falling to 0 within about 0.3 s
+    low_mid_hit: float = 0.0
+    high_mid_hit: float = 0.0
+    high_hit: float = 0.0
+    low_presence: float = 0.0  # slow energy of the band: 1 usual, at most 3
+    low_mid_presence: float = 0.0
+    high_mid_presence: float = 0.0
+    high_presence: float = 0.0
+    low_clock: float = 0.0  # s, a clock that runs while the band is loud, at the pace of its level
+    low_mid_clock: float = 0.0
+    high_mid_clock: float = 0.0
+    high_clock: float = 0.0
+    build: float = 0.0  # 0..1, how much has risen over the last eight seconds
+    breakdown: bool = False  # the lows have left
+    drops: int = 0  # counter: the lows came back after a breakdown
+    sections: int = 0  # counter: another part has begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,16 @@ class Knobs:
     help: bool = False
     fullscreens: int = 0  # toggle presses
     quits: int = 0  # Esc presses that count (two within 1 s quit)
+    safes: int = 0  # presses of the safe look, which comes without a fade
+    setup: bool = False  # the test card, and setting up the output
+    items: int = 0  # presses that choose the next thing to set up
+    nudge_x: float = 0.5  # 0..1: what is turned moves the chosen thing, where it stands does not matter
+    nudge_y: float = 0.5
+
+    def made_safe(self) -> Self:
+        """The clean look in its usual light at the usual speed, whatever was turned before."""
+        usual = {"look": 1, "speed": 1.0, "drive": 0.8, "brightness": 1.0, "warmth": 0.0}
+        return replace(self, **usual, freeze=False, blackout=False, safes=self.safes + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from vj.errors import VJError
 from vj.show import Made
 from vj.signals import CONTROL_NAMES, AudioFeatures
 
-FEATURE_NAMES = tuple(f.name for f in fields(AudioFeatures))
+FEATURE_NAMES = tuple(f.name for f in fields(AudioFeatures) if f.name != "chroma")  # single numbers
 PIECE = 1 << 20  # bytes copied at once
 
 
@@ -62,6 +62,12 @@ class Trace:
             "shown": ("f8", ()),  # s since the show began at which a picture was presented; play only
             "draw_ms": ("f4", ()),  # to draw and present it, without waiting for its moment; play only
             "swap_ms": ("f4", ()),  # each taking over of fresh weights; play only
+            "made": ("f8", ()),  # perf_counter, s, at which a model frame was there; play only
+            "answers": ("f8", ()),  # s of sound that the picture shown answers; play only
+            "latency_ms": ("f4", ()),  # from a sound's arrival to the picture shown, through the display pass; play only
+            "network_ms": ("f4", ()),  # likewise through the network; play only
+            "onsets": ("f8", (4,)),  # kicks: count, s of sound, perf_counter when the sound came, when it was said; play only
+            "began": ("f8", ()),  # perf_counter, s, of the show's start; one row, play only
             "rates": ("f4", (2,)),  # wanted: pictures and model frames a second; one row, play only
         }
         try:

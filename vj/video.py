@@ -19,6 +19,10 @@ from av.video.reformatter import Colorspace, Interpolation
 from vj.errors import FilmError, FootageError
 
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)  # Hz
+HARDWARE = {  # encoders of graphics cards and their options, the first that works is taken for a recording
+    "h264_nvenc": {"preset": "p1", "tune": "ll", "rc": "vbr", "cq": "21"},
+    "h264_videotoolbox": {"realtime": "1", "q": "65"},
+}
 WAITING_PICTURES = 16  # that a recorder holds for its encoder: half a second at 30 a second
 WAITING_BLOCKS = 2000  # of sound, likewise: 20 s of 10 ms blocks
 
@@ -138,12 +142,31 @@ def _sized(frame: av.VideoFrame, stream: av.VideoStream, size: tuple[int, int] |
 
 
 # ---------------------------------------------------------------------------------------------------- films in
+def encoder_here(size: tuple[int, int], fps: float) -> str:
+    """Name of an encoder in hardware that does encode a picture of this (width, height) px here, else libx264."""
+    for name, options in HARDWARE.items():
+        try:
+            context = av.CodecContext.create(name, "w")
+            context.width, context.height = (max(2, side // 2 * 2) for side in size)
+            context.pix_fmt, context.options = "yuv420p", options
+            context.framerate = Fraction(fps).limit_denominator(1001)
+            context.time_base = 1 / context.framerate
+            picture = av.VideoFrame(context.width, context.height, "yuv420p")
+            picture.pts, picture.time_base = 0, context.time_base
+            if [*context.encode(picture), *context.encode(None)]:
+                return name
+        except (av.FFmpegError, OSError, ValueError, RuntimeError):
+            continue  # not built in, no such card, or it will not have this size
+    return "libx264"
+
+
 class FilmWriter:
     """Writes one film, in line. As a `with`: an exception inside removes the unfinished file; Ctrl-C keeps it.
 
     size: (width, height) px, rounded down to even. sound_rate: Hz of the samples that come, or None for a silent film.
     aside: write to NAME.part.mp4 and take the real name at the end, so that nothing existing is overwritten half.
-    preset, crf: of x264 (ultrafast ... slow; 0..51, smaller is finer). threads: 0 lets x264 choose.
+    preset, crf: of x264 (ultrafast ... slow; 0..51, smaller is finer). threads: 0 lets x264 choose. encoder: as
+    encoder_here names it.
     """
 
     def __init__(
@@ -157,6 +180,7 @@ class FilmWriter:
         crf: int = 18,
         threads: int = 0,
         aside: bool = True,
+        encoder: str = "libx264",
     ):
         self.path = Path(path)
         self.frames = 0  # written so far
@@ -172,11 +196,11 @@ class FilmWriter:
         flags = {"movflags": "hybrid_fragmented+delay_moov", "flush_packets": "1"}
         try:
             self._container = av.open(str(self._part), "w", format="mp4", options=flags)
-            self._video = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            self._video = self._container.add_stream(encoder, rate=Fraction(fps).limit_denominator(1001))
             self._video.width, self._video.height = (max(2, side // 2 * 2) for side in size)
             self._video.pix_fmt = "yuv420p"
-            options = {"preset": preset, "crf": str(crf), "g": str(max(1, round(fps)))}  # a fragment a second
-            self._video.options = options
+            options = HARDWARE.get(encoder, {"preset": preset, "crf": str(crf)})
+            self._video.options = options | {"g": str(max(1, round(fps)))}  # a fragment a second
             context = self._video.codec_context
             context.thread_count = threads
             context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1  # BT.709
@@ -300,7 +324,15 @@ class FilmRecorder:
         self.path, self.message, self.dropped, self.alive = _free(Path(path)), "", 0, True
         if self.path != Path(path):
             self.message = f"{Path(path).name} exists already: recording to {self.path.name}."
-        self._film = FilmWriter(self.path, size, fps, sound_rate, preset=preset, crf=crf, threads=1, aside=False)
+        more = {"preset": preset, "crf": crf, "threads": 1, "aside": False}
+        self.encoder = encoder_here(size, fps)
+        try:
+            self._film = FilmWriter(self.path, size, fps, sound_rate, encoder=self.encoder, **more)
+        except FilmError:
+            if self.encoder == "libx264":
+                raise
+            self.encoder = "libx264"
+            self._film = FilmWriter(self.path, size, fps, sound_rate, **more)
         self._queue: queue.SimpleQueue = queue.SimpleQueue()
         self._given = self._taken = 0  # pictures; each counted by one thread only
         self._lost_sound = 0  # samples

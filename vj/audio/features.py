@@ -1,16 +1,22 @@
 """Samples in, AudioFeatures out, every 10 ms and causally: level, loudness, bands, onsets, beat.
 
+With weights, onsets and beats are heard by a small network; without them, by classical means.
+
 The same samples give the same values, bit for bit, whatever the blocks they come in. Knows no device, file or clock.
 Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
 """
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
 from vj.audio.beat import Beat, BeatTracker
 from vj.audio.files import RATE, clean
-from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetDetector
+from vj.audio.form import Form
+from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
+from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetDetector, OnsetPicker
+from vj.audio.senses import EVERY, Senses
 from vj.signals import AudioFeatures
 
 BANDS = ((20, 160), (160, 800), (800, 4000), (4000, 16000))
@@ -22,6 +28,7 @@ MOVING = np.array([1.0, 1.6, 0.75, 0.6, 0.6])  # mean change in dB per 0.1 s abo
 RISE, FALL = 0.012, 0.15  # s, envelopes of loudness and bands
 USUAL = 12.0  # s, what is usual is learnt over this time
 PATIENCE = 4.0  # s, a level far from the usual is taken for the new usual after this
+SLOW = 1.5  # s, presence follows a band's level this slowly
 FLASH = 0.07  # s, an onset fades
 LEAST = np.array([0.0, 0.01, 0.01, 0.006, 0.004])  # what is usual in a band is at least this share of all
 MOST = 3.0  # loudness and bands reach no further
@@ -31,17 +38,27 @@ class FeatureExtractor:
     """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
 
     rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
+    weights: of the network, None for none; by default those that came with the program, if they can be read.
+    trim: dB by which a hand lifts the input before anything is heard; may be set at any time.
     """
 
-    def __init__(self, rate: int = RATE, hop: int = RATE // 100) -> None:
+    def __init__(
+        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0
+    ) -> None:
         self.rate, self.hop = rate, hop
         self.step = hop / rate  # s
-        self.beat = BeatTracker(self.step)
+        if weights == "shipped":
+            weights = read_shipped()
+        self._network = Network(weights) if isinstance(weights, EarWeights) else None
+        self._senses = Senses(rate, self.step)
+        self._picker = OnsetPicker(self.step)
+        self.beat = BeatTracker(self.step, by_network=self._network is not None)
         self.features = AudioFeatures()
         self._onsets = OnsetDetector(self.step)
         self._spectrum = _Spectrum(rate)
         self._gate = _Gate(self.step)
-        self._window = np.zeros(self._spectrum.size, np.float32)
+        self._heard = np.zeros(self._senses.size, np.float32)  # the newest samples, newest last
+        self._window = self._heard[-self._spectrum.size :]
         self._kept = np.zeros(0, np.float32)  # samples of the hop not yet full
         self._hops = 0
         self._events: deque[Beat | Onset] = deque(maxlen=1000)
@@ -53,11 +70,15 @@ class FeatureExtractor:
         self._attack, self._decay = 1 - np.exp(-self.step / RISE), 1 - np.exp(-self.step / FALL)
         self._slow, self._open_for, self._far_for = np.zeros(5), 0.0, 0.0
         self._energy, self._minute = 0.0, 0.0  # over bars, over a minute
+        self._form = Form(self.step)
+        self._presence, self._hits, self._clocks = np.zeros(4), np.zeros(4), np.zeros(4)
+        self._before, self._chroma = np.zeros(4), np.zeros(12)
         self._flash, self._counts = [0.0] * 3, [0, 0, 0]
         self._fade = float(np.exp(-self.step / FLASH))
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
-        self._tap: float | None = None
+        self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
+        self.trim = trim
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
         """samples: float (n,) mono, -1..1, any n. NaN and infinite ones count as silence."""
@@ -76,38 +97,53 @@ class FeatureExtractor:
             told.append(self._events.popleft())
         return told
 
+    # What hands say. These may be called from another thread; they are heeded at the next hop.
+
     def tap(self, time: float | None = None) -> None:
-        """A hand says: a beat is now, or at `time` on the features' clock. May be called from another thread."""
-        self._tap = self.features.time if time is None else time
+        """A beat is now, or at `time` (s) on the features' clock."""
+        self._hands.append((self.beat.tap, self.features.time if time is None else time))
+
+    def one(self, time: float | None = None) -> None:
+        """The first beat of a bar is now, or at `time` (s) on the features' clock."""
+        self._hands.append((self.beat.one, self.features.time if time is None else time))
+
+    def scale(self, factor: float) -> None:
+        """The tempo is `factor` times what is shown: 2 or 0.5."""
+        self._hands.append((self.beat.scale, factor))
+
+    def nudge(self, seconds: float) -> None:
+        """Beats shall come later by this (earlier, where it is negative)."""
+        self._hands.append((self.beat.nudge, seconds))
 
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
         time = self._hops * self.step
         if float(np.abs(new).max()) >= 0.999:
             self._clipped_until = time + 0.5
-        window = self._window
-        window[: -self.hop] = window[self.hop :]
-        window[-self.hop :] = np.clip(new, -2, 2)
-        mags, drums, loud, centroid = self._spectrum.look(window)
+        self._heard[: -self.hop] = self._heard[self.hop :]
+        self._heard[-self.hop :] = np.clip(new * np.float32(10 ** (self.trim / 20)) if self.trim else new, -2, 2)
+        mags, loud, centroid, flatness = self._spectrum.look(self._window)
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
-        onset, colour = self._rise(mags, openness)
-        onsets = self._onsets.feed(drums, openness < 0.5)
+        while self._hands:
+            heed, value = self._hands.popleft()
+            heed(value)
+        seen = self._senses.look(mags, self._heard)
+        onsets, beat = self._by_network(seen, openness) if self._network else self._by_rule(mags, openness)
         self._flash = [x * self._fade if x > 0.01 else 0.0 for x in self._flash]
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
             self._counts[CLASSES.index(told.kind)] += 1
-        if self._tap is not None:
-            self.beat.tap(self._tap)
-            self._tap = None
-        low, snare, _ = self._onsets.scores
-        beat = self.beat.feed(onset, low, snare, colour, quiet=openness < 0.5)
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
         tracker = self.beat
         kick, snare, hat = self._flash
         loudness, *bands = relative.tolist()
+        self._note_bands(relative[1:], openness)
+        form = self._form
+        form.feed(seen[: len(mags)], loudness, bands[0], bands[3], len(onsets), openness > 0.5)
+        hits, slow, clocks = self._hits.tolist(), self._presence.tolist(), self._clocks.tolist()
         self.features = AudioFeatures(
             time=time,
             level_db=level,
@@ -131,7 +167,39 @@ class FeatureExtractor:
             centroid=centroid * openness,
             intensity=self._intensity(relative),
             clipped=time < self._clipped_until,
+            flatness=flatness * openness,
+            chroma=tuple(self._chroma.tolist()),
+            low_hit=hits[0],
+            low_mid_hit=hits[1],
+            high_mid_hit=hits[2],
+            high_hit=hits[3],
+            low_presence=slow[0],
+            low_mid_presence=slow[1],
+            high_mid_presence=slow[2],
+            high_presence=slow[3],
+            low_clock=clocks[0],
+            low_mid_clock=clocks[1],
+            high_mid_clock=clocks[2],
+            high_clock=clocks[3],
+            build=form.build,
+            breakdown=form.breakdown,
+            drops=form.drops,
+            sections=form.sections,
         )
+
+    def _by_network(self, seen: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
+        """What the network hears in this hop."""
+        network, quiet = self._network, openness < 0.5
+        beat, downbeat, *drums, pulse = network.step(seen)
+        belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
+        return self._picker.feed(drums, quiet), self.beat.hear(beat, downbeat, pulse, belief, quiet)
+
+    def _by_rule(self, mags: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
+        """What is heard without a network."""
+        onset, colour = self._rise(mags, openness)
+        onsets = self._onsets.feed(self._spectrum.drums(self._window), openness < 0.5)
+        low, snare, _ = self._onsets.scores
+        return onsets, self.beat.feed(onset, low, snare, colour, quiet=openness < 0.5)
 
     def _relate(self, loud: np.ndarray, openness: float) -> np.ndarray:
         """loud: (5,) RMS of all and of the bands -> (5,) against what is usual here, 0..MOST, 0 when the gate is shut."""
@@ -161,6 +229,23 @@ class FeatureExtractor:
         self._roots[-1] = roots
         return rise * openness, roots
 
+    def _note_bands(self, levels: np.ndarray, openness: float) -> None:
+        """levels: (4,) of the bands against their usual. Brings presence, hits, clocks and chroma up to this hop."""
+        slow = self._presence
+        slow += (levels - slow) * (self.step / SLOW)
+        self._hits *= self._fade
+        self._hits[self._hits < 0.01] = 0.0
+        if openness == 0.0:
+            slow[slow < 0.03] = 0.0
+            self._chroma[self._chroma < 0.01] = 0.0
+        np.maximum(self._hits, np.minimum(np.maximum(0.8 * (levels - self._before) * RISE / self.step, 0), 1), out=self._hits)
+        self._before = levels
+        self._clocks += np.where(levels > 0.01, levels, 0) * self.step
+        if self._hops % EVERY == 0:
+            tones = self._senses.semitones
+            chroma = (tones * tones).reshape(-1, 12).sum(0)
+            self._chroma += (chroma / (chroma.max() + 1e-9) * openness - self._chroma) * min(1.0, EVERY * self.step / 0.12)
+
     def _intensity(self, relative: np.ndarray) -> float:
         """0..1: energy over about two bars against that of the last minute; 0.5 is as usual, full and bright is more."""
         energy = float(0.5 * relative[0] + 0.2 * relative[1] + 0.3 * relative[4])
@@ -185,26 +270,47 @@ class _Spectrum:
         triangles = np.array([_triangle(hertz, *edges[k : k + 3], bin_width) for k in range(36)])
         self._triangles = np.concatenate([triangles, [hertz, np.ones_like(hertz)]]).astype(np.float32)  # (38, F)
         to_mean_square = 2 / (self.size * (self._hann @ self._hann))
-        self._drums = np.array([_band(hertz, *EDGES[k : k + 2], mean=True) for k in range(4)])
         sums = [_k_weights(hertz), *(_band(hertz, *b) for b in BANDS)]
-        self._sums = np.concatenate([self._drums, np.array(sums) * to_mean_square]).astype(np.float32)  # (9, F)
+        self._low = np.array([_band(hertz, *EDGES[k : k + 2], mean=True) for k in range(4)], np.float32)  # (4, F)
+        self._sums = (np.array(sums) * to_mean_square).astype(np.float32)  # (5, F)
         same = (self._hann @ self._hann) / (self._short @ self._short)
         self._high = np.array([_band(short, *EDGES[k : k + 2], mean=True) * same for k in range(4, 9)], np.float32)
         self._mean = self._hann / self._hann.sum()
+        self._power = np.zeros(len(hertz), np.float32)  # of the last look
 
-    def look(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    def magnitudes(self, windows: np.ndarray) -> np.ndarray:
+        """windows: float32 (n, size) -> (n, 36)."""
+        centred = windows - (windows @ self._mean)[:, None]
+        return np.abs(np.fft.rfft(centred * self._hann, axis=1)) @ self._triangles[:36].T
+
+    def look(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """window: float32 (size,), newest last.
 
-        -> (36,) magnitudes on a log scale, (9,) RMS between EDGES, (5,) RMS of all (K-weighted) and of BANDS, centroid Hz.
+        -> (36,) magnitudes on a log scale, (5,) RMS of all (K-weighted) and of BANDS, centroid Hz, flatness
+        0..1 (geometric against arithmetic mean of the magnitudes).
         """
         spectrum = np.abs(np.fft.rfft(self._hann * (window - self._mean @ window)))
-        sums = self._sums @ (spectrum * spectrum)
+        self._power = spectrum * spectrum
+        shapes = self._triangles @ spectrum
+        heard = shapes[37] > 1e-6
+        centroid = float(shapes[36] / shapes[37]) if heard else 0.0
+        mags = shapes[:36]
+        flatness = float(np.exp(np.log(mags + 1e-9).mean()) / (mags.mean() + 1e-9)) if heard else 0.0
+        return mags, np.sqrt(self._sums @ self._power), centroid, flatness
+
+    def drums(self, window: np.ndarray) -> np.ndarray:
+        """(9,) RMS between EDGES, of the window that was looked at last: lows in all of it, highs in its newer half."""
         newer = window[self.size // 2 :]
         short = np.abs(np.fft.rfft(self._short * (newer - newer.sum() / len(newer))))
-        drums = np.sqrt(np.concatenate([sums[:4], self._high @ (short * short)]))
-        shapes = self._triangles @ spectrum
-        centroid = float(shapes[36] / shapes[37]) if shapes[37] > 1e-6 else 0.0
-        return shapes[:36], drums, np.sqrt(sums[4:]), centroid
+        return np.sqrt(np.concatenate([self._low @ self._power, self._high @ (short * short)]))
+
+
+def short_looks(samples: np.ndarray, rate: int, hop: int) -> np.ndarray:
+    """samples: float32 (n,) -> (n // hop, 36) magnitudes on a log scale, as the ear sees them hop by hop; for training."""
+    spectrum = _Spectrum(rate)
+    padded = np.concatenate([np.zeros(spectrum.size - hop, np.float32), samples])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, spectrum.size)[::hop][: len(samples) // hop]
+    return spectrum.magnitudes(windows)
 
 
 class _Gate:

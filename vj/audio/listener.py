@@ -43,6 +43,18 @@ class Listener:
         """A hand says: a beat is now."""
         self.extractor.tap()
 
+    def one(self) -> None:
+        """A hand says: the first beat of a bar is now."""
+        self.extractor.one()
+
+    def scale(self, factor: float) -> None:
+        """A hand says: the tempo is 2 or 0.5 times what is shown."""
+        self.extractor.scale(factor)
+
+    def nudge(self, seconds: float) -> None:
+        """A hand says: beats shall come later by this."""
+        self.extractor.nudge(seconds)
+
     def _listen(self) -> None:
         while not self._stop.is_set():
             try:

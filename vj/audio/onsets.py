@@ -6,6 +6,7 @@ drum pieces rendered for this purpose, rounded; the snare, whose recordings diff
 body and its noise. Knows no time in seconds but the hop it is told.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,9 @@ LOWS, BODY = (0.02, 0.08), (0.05, 0.15)  # share of them in what came, from whic
 FORGET = 4.0  # s, peaks are forgotten
 REST = 0.07  # s between two onsets of a class
 LATE = 0.011  # s from an onset to the end of the hop in which it is told
+NET_LEAST = (0.5, 0.5, 0.5)  # a chance below this is no onset
+NET_REST = 0.06  # s between two onsets of a class that the network hears
+NET_LATE = 0.013  # s from an onset to the end of the hop in which the network tells it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,30 @@ class Onset:
     told: float  # s of sound heard when it was said
 
 
+class OnsetPicker:
+    """Picks onsets from the network's chances. feed() once a hop. hop: s between two calls."""
+
+    def __init__(self, hop: float = 0.01) -> None:
+        self.hop = hop
+        self._before, self._last = [0.0] * 3, [-(10**6)] * 3
+        self._rest = round(NET_REST / hop)
+        self._hops = 0
+
+    def feed(self, chances: Sequence[float], quiet: bool = False) -> list[Onset]:
+        """chances: of CLASSES in this hop, 0..1. quiet: there is no sound, tell nothing."""
+        self._hops += 1
+        told, found = self._hops * self.hop, []
+        for k, chance in enumerate(chances):
+            due = chance > NET_LEAST[k] and chance >= self._before[k] and self._hops - self._last[k] >= self._rest
+            if due and not quiet:
+                self._last[k] = self._hops
+                found.append(Onset(max(0.0, told - NET_LATE), CLASSES[k], min(1.0, 0.3 + 0.7 * chance), told))
+            self._before[k] = chance
+        return found
+
+
 class OnsetDetector:
-    """feed() once a hop. hop: s between two calls."""
+    """By rule, where there is no network. feed() once a hop. hop: s between two calls."""
 
     def __init__(self, hop: float = 0.01) -> None:
         self.hop = hop
@@ -83,8 +109,7 @@ class OnsetDetector:
         snare *= _between(max(came[2:5]) / most, BODY)
         scores = (max(kick, 0.0), max(snare, 0.0), max(hat, 0.0))
         due = [
-            scores[k] > max(LEAST[k], SHARE[k] * self._peaks[k], self._before[k])
-            and self._hops - self._last[k] >= self._rest
+            scores[k] > max(LEAST[k], SHARE[k] * self._peaks[k], self._before[k]) and self._hops - self._last[k] >= self._rest
             for k in range(3)
         ]
         due[0] = due[0] and (lows > BOTH or scores[0] > RIVAL[0] * scores[1])

@@ -22,10 +22,36 @@ in vec2 v_uv;
 void main() { vec4 c = shade(v_uv); o_colour = vec4(c.rgb, c.a * u_alpha); }
 """
 FIRST = "vec4 source(vec2 uv) { return texture(image, uv); }\n"
+TURNS = 4096  # of all loops of a pixel together that nobody counted beforehand
+FUEL = f"int turns_ = 0; bool turns_left() {{ return turns_++ < {TURNS}; }}\n"
+LOOP = re.compile(r"\b(while|for)\s*\(")
+COUNTED = re.compile(r"^\s*\w+\s*(<=?|>=?|!=)\s*-?[\d.]+\s*$")
 
 
 class ShaderFault(Exception):
     """One sentence: which file, which line, what the compiler says."""
+
+
+def with_an_end(text: str) -> str:
+    """A pass's text in which every loop ends: a graphics card that never comes back takes the whole show with it.
+
+    Loops up to a number that stands there are left alone; `while` and all others may turn TURNS times in a pixel.
+    """
+    pieces, at = [], 0
+    while found := LOOP.search(text, at):
+        end, depth = found.end(), 1
+        while depth and end < len(text):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        inside = text[found.end() : end - 1]
+        parts = inside.split(";")
+        if found[1] == "while":
+            inside = f"turns_left() && ({inside})"
+        elif len(parts) == 3 and not COUNTED.match(parts[1]):
+            inside = f"{parts[0]}; turns_left(){f' && ({parts[1]})' if parts[1].strip() else ''};{parts[2]}"
+        pieces += [text[at : found.end()], inside]
+        at = end - 1
+    return "".join((*pieces, text[at:]))
 
 
 class ShaderFolder:
@@ -60,7 +86,7 @@ class ShaderFolder:
         A parameter `amount` of pass `sharpen` is the uniform `sharpen_amount`, so that fused passes do not meet.
         """
         files, included, bodies = ["common.glsl"], set(), []
-        pieces = [HEAD, f"#line 1\n{self.text('common.glsl')}\n"]
+        pieces = [HEAD, FUEL, f"#line 1\n{self.text('common.glsl')}\n"]
 
         def include(text: str) -> str:
             for found in INCLUDE.finditer(text):
@@ -69,7 +95,7 @@ class ShaderFolder:
                     name = f"include/{found[1]}.glsl"
                     inner = include(self.text(name))
                     files.append(name)
-                    pieces.append(f"#line {(len(files) - 1) * FILE + 1}\n{inner}\n")
+                    pieces.append(f"#line {(len(files) - 1) * FILE + 1}\n{with_an_end(inner)}\n")
             return INCLUDE.sub("", text)
 
         for place, name in enumerate(names):
@@ -82,7 +108,7 @@ class ShaderFolder:
                 names_in.append(("source", f"shade_{place - 1}"))
             defines = "".join(f"#define {a} {b}\n" for a, b in names_in if a != b)
             undefines = "".join(f"#undef {a}\n" for a, b in names_in if a != b)
-            bodies.append(f"{defines}#line {(len(files) - 1) * FILE + 1}\n{text}\n{undefines}")
+            bodies.append(f"{defines}#line {(len(files) - 1) * FILE + 1}\n{with_an_end(text)}\n{undefines}")
         return "".join((*pieces, FIRST, *bodies, MAIN)), files
 
 
@@ -96,6 +122,11 @@ class Pass:
         self.defaults: dict[str, float] = {}  # of the parameters, by their uniform's name
         self.samplers: list[str] = []  # names of the textures it reads
         self.size = 1.0  # of what it draws, in sizes of its image
+
+    @property
+    def source(self) -> str:
+        """What was compiled last; "" where it could not be."""
+        return self._source
 
     @property
     def is_good(self) -> bool:

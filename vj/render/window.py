@@ -6,6 +6,7 @@ GLFW lives here and nowhere else; everything in this file belongs to the main th
 import ctypes
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import glfw
@@ -24,17 +25,23 @@ KEYS = (
     ("d", "head-up display"),
     ("h", "this help"),
     ("1 ... 9", "looks"),
+    ("0", "safe: clean look, usual light"),
+    ("o", "set up the output: test card"),
     ("Esc Esc", "quit"),
 )
 """Every key and what it does: the help text and the README show this table."""
 
+ARROWS = ("left", "right", "up", "down")
 SPEED_STEP = 0.1  # of knobs.speed, a press of up or down
+LOOK = 0.002  # s between two looks whether there is a reason not to wait
 TWO_ESC = 1.0  # s within which the second Esc quits
 USUAL_RATE = 60.0  # Hz, where a monitor does not know its own
+SETUP = ("tab", "backspace", "left", "right", "up", "down")  # keys that set up the output while the test card shows
 NAMES = {
+    glfw.KEY_TAB: "tab", glfw.KEY_BACKSPACE: "backspace", glfw.KEY_LEFT: "left", glfw.KEY_RIGHT: "right",
     glfw.KEY_SPACE: "space", glfw.KEY_UP: "up", glfw.KEY_DOWN: "down", glfw.KEY_ESCAPE: "escape",
-    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDH123456789"},
-    **{getattr(glfw, f"KEY_KP_{c}"): c for c in "123456789"},
+    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHO0123456789"},
+    **{getattr(glfw, f"KEY_KP_{c}"): c for c in "0123456789"},
 }  # fmt: skip
 
 
@@ -59,11 +66,24 @@ def press(knobs: Knobs, key: str) -> Knobs:
             return replace(knobs, hud=not knobs.hud)
         case "h":
             return replace(knobs, help=not knobs.help)
+        case "0":
+            return knobs.made_safe()
+        case "o":
+            return replace(knobs, setup=not knobs.setup)
         case "escape":
             return replace(knobs, quits=knobs.quits + 1)
         case _ if key in set("123456789"):
             return replace(knobs, look=int(key))
     return knobs
+
+
+def rest(until: float, wake: Callable[[], bool] | None) -> bool:
+    """Sleeps until a moment (s on time.perf_counter), or until wake() says True: then True comes back."""
+    while (left := until - time.perf_counter()) > 0:
+        if wake is not None and wake():
+            return True
+        time.sleep(left if wake is None else min(left, LOOK))
+    return False
 
 
 # ------------------------------------------------------------------------------------------------- monitors
@@ -123,7 +143,8 @@ class Window:
 
     monitor: name (or a part of it) of the one to be on. size: (width, height) px when not in full screen.
     rate: pictures a second at most; None takes the monitor's own, 60 where it does not say.
-    When the monitor of a full screen is unplugged the window hides, and is back when a monitor of that name is.
+    When the monitor of a full screen is unplugged the window hides, or with unplugged="move" fills another one; it is
+    back when a monitor of that name is.
     """
 
     def __init__(
@@ -133,11 +154,16 @@ class Window:
         fullscreen: bool = False,
         size: tuple[int, int] = (1280, 720),
         rate: float | None = None,
+        unplugged: str = "hide",
     ):
         _start_glfw()
+        self._moves = unplugged == "move"
+        self._guest = False  # on another monitor until its own is back
         self._rate, self._own_rate, self._due = rate, USUAL_RATE, 0.0
         self.shown = 0.0  # s on time.perf_counter: when the last picture was handed to the display
-        self._keys: list[tuple[str, float]] = []  # pressed since the last turn, with their moment
+        self._keys: list[tuple[str, float, bool]] = []  # pressed since the last turn, with their moment and Shift
+        self._events: list[tuple] = []  # for setting up the output
+        self._setup, self._cursor = False, (0.5, 0.5)  # where the mouse is, as shares of the window
         self._last_escape = -TWO_ESC
         self._toggles = 0  # knobs.fullscreens already answered
         self._plugged = False  # a monitor came or went
@@ -165,6 +191,8 @@ class Window:
         self.context.screen.use()
         glfw.set_key_callback(self._window, self._on_key)
         glfw.set_monitor_callback(self._on_monitor)
+        glfw.set_mouse_button_callback(self._window, self._on_button)
+        glfw.set_cursor_pos_callback(self._window, self._on_mouse)
         if self.monitor:
             x, y, width, height = glfw.get_monitor_workarea(_named()[self.monitor])
             glfw.set_window_pos(self._window, x + max(0, width - size[0]) // 2, y + max(0, height - size[1]) // 2)
@@ -212,7 +240,10 @@ class Window:
         """Folds the keys pressed since the last call into new knobs, and answers those that are the window's own."""
         glfw.poll_events()
         keys, self._keys = self._keys, []
-        for key, moment in keys:
+        for key, moment, shift in keys:
+            if knobs.setup and key in SETUP:
+                self._events.append(("key", key, shift))
+                continue
             knobs = press(knobs, key)
             if key == "escape":
                 if moment - self._last_escape <= TWO_ESC:
@@ -224,23 +255,58 @@ class Window:
         if self._plugged:
             self._plugged = False
             self._rehome()
+        if knobs.setup != self._setup:
+            self._setup = knobs.setup
+            self._show_cursor()
         return knobs
 
-    def present(self) -> None:
-        """Shows what was drawn, then waits until the next picture is due where the display itself does not."""
+    def events(self) -> list[tuple]:
+        """What happened since the last call that sets up the output (see render/setup.py); none unless it is on."""
+        events, self._events = self._events, []
+        return events if self._setup else []
+
+    @property
+    def place(self) -> str:
+        """Name of the monitor it is on, or waits for; "" unknown."""
+        if (self.is_fullscreen or self.hidden) and not self._guest:
+            return self.monitor or ""
+        return self._here() or ""
+
+    def present(self, wake: Callable[[], bool] | None = None) -> None:
+        """Shows what was drawn, then waits until the next picture is due where the display itself does not.
+
+        wake: asked while waiting; where it says True the next picture is due at once, and the others follow that one.
+        """
         glfw.swap_buffers(self._window)
         self.shown = time.perf_counter()
         period = 0.98 / self.rate  # a little short, so that a display that does wait sets the pace
-        wait = self._due - self.shown
-        if wait > 0:
-            time.sleep(min(wait, period))
+        if rest(min(self._due, self.shown + period), wake):
+            self._due = time.perf_counter()
         self._due = max(self._due, time.perf_counter() - period) + period
 
     # ------------------------------------------------------------------------------------------ where it stands
-    def _on_key(self, _window, key, _scancode, action, _mods) -> None:
+    def _on_key(self, _window, key, _scancode, action, mods) -> None:
         name = NAMES.get(key)
-        if name and (action == glfw.PRESS or (action == glfw.REPEAT and name in ("up", "down"))):
-            self._keys.append((name, time.perf_counter()))
+        if name and (action == glfw.PRESS or (action == glfw.REPEAT and name in ARROWS)):
+            self._keys.append((name, time.perf_counter(), bool(mods & glfw.MOD_SHIFT)))
+
+    def _on_button(self, _window, button, action, _mods) -> None:
+        if self._setup and button == glfw.MOUSE_BUTTON_LEFT:
+            self._events.append(("down" if action == glfw.PRESS else "up", *self._cursor))
+
+    def _on_mouse(self, _window, x, y) -> None:
+        self._cursor = self._share(x, y)
+        if self._setup:
+            self._events.append(("drag", *self._cursor))
+
+    def _share(self, x: float, y: float) -> tuple[float, float]:
+        width, height = glfw.get_window_size(self._window)
+        return x / max(1, width), y / max(1, height)
+
+    def _show_cursor(self) -> None:
+        """A cursor is seen in a window, and where the output is set up by mouse; never on the projector in the show."""
+        shown = self._setup or not self.is_fullscreen
+        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL if shown else glfw.CURSOR_HIDDEN)
 
     def _on_monitor(self, _monitor, _event) -> None:
         self._plugged = True  # seen to in turn(): a callback parses, puts down, returns
@@ -269,39 +335,43 @@ class Window:
             self.monitor = self._here()
         if self.monitor is None:
             return
-        monitor = _named()[self.monitor]
+        self._fill(_named()[self.monitor])
+
+    def _fill(self, monitor) -> None:
         mode = glfw.get_video_mode(monitor)
         self._windowed = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
         glfw.set_window_monitor(
             self._window, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate or glfw.DONT_CARE
         )
-        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_HIDDEN)
         self.is_fullscreen = True
+        self._show_cursor()
         self._ask_rate()
 
     def _go_windowed(self) -> None:
         x, y, width, height = self._windowed
         glfw.set_window_monitor(self._window, None, x, y, max(1, width), max(1, height), glfw.DONT_CARE)
-        glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL)
         if self.hidden:
             glfw.show_window(self._window)
-        self.is_fullscreen = self.hidden = False
+        self.is_fullscreen = self.hidden = self._guest = False
+        self._show_cursor()
 
     def _rehome(self) -> None:
         """A full screen whose monitor has gone waits hidden, never on the operator's, and returns to one of that name."""
         self._ask_rate()
         if not self.is_fullscreen:
             return
-        monitor = _named().get(self.monitor)
-        if monitor is None:
+        monitor, windowed = _named().get(self.monitor), self._windowed
+        if monitor is None and self._moves and (others := list(_named().values())):
+            self._fill(others[0])
+            self._guest = True
+        elif monitor is None:
             glfw.hide_window(self._window)
             self.hidden = True
-        elif self.hidden or not glfw.get_window_monitor(self._window):
-            windowed = self._windowed
+        elif self.hidden or self._guest or not glfw.get_window_monitor(self._window):
             self._go_full()
-            self._windowed = windowed
             glfw.show_window(self._window)
-            self.hidden = False
+            self.hidden = self._guest = False
+        self._windowed = windowed
 
 
 class HeadlessWindow:
@@ -316,7 +386,7 @@ class HeadlessWindow:
                 f"OpenGL cannot be used without a display ({error}): install libegl1 and libgl1-mesa-dri."
             ) from None
         self.size, self.is_open, self.is_fullscreen, self.monitor, self.rate = size, True, False, None, USUAL_RATE
-        self.shown = 0.0
+        self.shown, self.place = 0.0, ""
         self.framebuffer = self.context.simple_framebuffer(size, components=4)
         self.framebuffer.use()
 
@@ -336,7 +406,11 @@ class HeadlessWindow:
         """There are no keys here."""
         return knobs
 
-    def present(self) -> None:
+    def events(self) -> list[tuple]:
+        """Nor a mouse."""
+        return []
+
+    def present(self, wake: Callable[[], bool] | None = None) -> None:
         """Nobody watches, and nobody waits."""
         self.context.finish()
         self.shown = time.perf_counter()

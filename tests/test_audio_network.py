@@ -1,0 +1,107 @@
+"""The ear's network: the same numbers as torch gives, hop by hop and block by block; what is no weights file is refused."""
+
+import json
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from test_audio_features import RATE, rock
+
+from vj.audio import network
+from vj.audio.features import FeatureExtractor
+from vj.audio.network import Network, read
+from vj.audio.senses import SIZE, Senses, rises
+from vj.errors import WeightsError
+from vj.train.ear.learn import Net, frames_of
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A weights file of an untaught network."""
+    torch.manual_seed(3)
+    net = Net(torch.full((SIZE,), 0.5), torch.full((SIZE,), 0.7))
+    path = tmp_path / "ear.safetensors"
+    save(path, {name: t.numpy() for name, t in net.state_dict().items()})
+    return path
+
+
+def save(path, tensors, **card):
+    card = {"architecture": "ear-gru-1", "slowest": 30.0, "ratio": 1.05} | card
+    safetensors.numpy.save_file(tensors, path, {"card": json.dumps(card)})
+
+
+def test_numpy_and_torch_agree(file):
+    weights = read(file)
+    net = Net(torch.zeros(SIZE), torch.ones(SIZE)).eval()
+    net.load_state_dict({name: torch.from_numpy(t.copy()) for name, t in weights.tensors.items()})
+    seen = np.random.default_rng(0).uniform(0, 2, (300, SIZE)).astype(np.float32)
+    with torch.no_grad():
+        logits, tempi = net(torch.from_numpy(seen)[None])
+    ours = Network(weights)
+    chances = np.array([ours.step(x) for x in seen])
+    assert chances == pytest.approx(torch.sigmoid(logits)[0].numpy(), abs=1e-5)
+    assert ours.belief == pytest.approx(torch.softmax(tempi[0, -1], -1).numpy(), abs=1e-5)
+
+
+def test_the_ear_sees_live_what_was_seen_in_training():
+    sound = rock(4.0).astype(np.float32)
+    extractor, seen = FeatureExtractor(weights=None), []
+    look = extractor._senses.look
+    extractor._senses.look = lambda *given: seen.append(look(*given).copy()) or seen[-1]
+    extractor.feed(sound)
+    assert np.array(seen) == pytest.approx(rises(*(x.astype(np.float32) for x in frames_of(sound))), abs=2e-3)
+
+
+@pytest.mark.parametrize("block", [1, 137, 512, 10**9])
+def test_blocks_make_no_difference_to_the_network(file, block):
+    sound = rock(1.5).astype(np.float32)
+    whole, parts = (FeatureExtractor(weights=read(file)) for _ in range(2))
+    for k in range(0, len(sound), 480):
+        whole.feed(sound[k : k + 480])
+    for k in range(0, len(sound), block):
+        parts.feed(sound[k : k + block])
+    assert asdict(parts.features) == asdict(whole.features)
+    assert parts.events() == whole.events()
+
+
+def test_gain_makes_no_difference_to_what_is_seen():
+    mags = np.random.default_rng(0).uniform(0, 3, (400, 36)).astype(np.float32)
+    window = np.random.default_rng(1).normal(size=4096).astype(np.float32)
+    one, two = Senses(RATE, 0.01), Senses(RATE, 0.01)
+    for k in range(400):
+        a, b = one.look(mags[k], window).copy(), two.look(0.1 * mags[k], np.float32(0.1) * window)
+    assert b == pytest.approx(a, abs=0.02)
+
+
+def test_what_is_no_weights_file_is_refused(file, tmp_path):
+    whole = file.read_bytes()
+    tensors = dict(read(file).tensors)
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text").write_text("not weights")
+    save(tmp_path / "other", tensors, architecture="something else")
+    save(tmp_path / "nan", tensors | {"mean": np.full(SIZE, np.nan, np.float32)})
+    save(tmp_path / "shape", tensors | {"mean": np.zeros(3, np.float32)})
+    save(tmp_path / "less", {name: t for name, t in tensors.items() if name != "out.bias"})
+    safetensors.numpy.save_file(tensors, tmp_path / "cardless")
+    for name in ("cut", "text", "other", "nan", "shape", "less", "cardless", "missing"):
+        with pytest.raises(WeightsError) as told:
+            read(tmp_path / name)
+        assert name in str(told.value) and "install" in str(told.value).lower()
+
+
+def test_without_its_weights_the_ear_still_hears(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(network, "shipped", lambda: tmp_path / "gone.safetensors")
+    extractor = FeatureExtractor()
+    assert "without its network" in caplog.text
+    extractor.feed(rock(6.0))
+    assert extractor.features.tempo == pytest.approx(120, abs=1.5)
+
+
+def test_the_weights_are_read_where_they_lie(file, monkeypatch, tmp_path):
+    (tmp_path / "there").mkdir()
+    there = shutil.copy(file, tmp_path / "there")
+    monkeypatch.setattr(network, "shipped", lambda: tmp_path / "there" / "ear.safetensors")
+    assert network.read_shipped().card == read(there).card

@@ -1,0 +1,146 @@
+"""The ear's small recurrent network, run in plain numpy one hop at a time: how likely is a beat, a downbeat, a drum, now?
+
+Two gated recurrent layers (GRU; Cho et al. 2014) after one linear layer, taught by vj/train/ear. Weights are read from a
+safetensors file; there is no torch here, and nothing in the file can carry code. The same hops give the same values.
+"""
+
+import json
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from vj.audio.senses import SIZE
+from vj.errors import WeightsError
+
+ARCHITECTURE = "ear-gru-1"
+OUTPUTS = ("beat", "downbeat", "KD", "SD", "HH", "pulse")
+TEMPO_EVERY = 10  # hops between two looks at the tempo
+LARGEST = 2**24  # bytes; a larger file is not ours
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EarWeights:
+    """What a weights file holds, checked: tensors by name (float32, finite, of the right shapes) and the card."""
+
+    tensors: dict[str, np.ndarray]
+    card: dict
+
+
+def shipped() -> Path:
+    """models/ear.safetensors beside the package, or within it when installed."""
+    package = Path(__file__).resolve().parent.parent
+    beside = package.parent / "models"
+    return (beside if (package.parent / "pyproject.toml").is_file() else package / "_models") / "ear.safetensors"
+
+
+def read(path: str | Path) -> EarWeights:
+    """Raises WeightsError where the file is missing, damaged, not ours, or holds what is not finite."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise WeightsError(f"{path} is not a weights file of the ear; give the ear.safetensors of this program.")
+        data = path.read_bytes()
+        tensors = {name: np.asarray(t, np.float32) for name, t in safetensors.numpy.load(data).items()}
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        card = json.loads(header["__metadata__"]["card"])
+    except OSError as problem:
+        raise WeightsError(f"Cannot read the ear's weights {path}: {problem.strerror}. Install the program again.") from problem
+    except (SafetensorError, ValueError, KeyError, TypeError) as problem:
+        raise WeightsError(f"{path} is no weights file of the ear ({problem}); install the program again.") from problem
+    front = tensors.get("front.weight", np.zeros((0, 0)))
+    state = tensors.get("one.weight_hh_l0", np.zeros((0, 0))).shape[-1]
+    shapes = {"mean": (SIZE,), "spread": (SIZE,), "front.weight": (len(front), SIZE), "front.bias": (len(front),)}
+    for layer, width in (("one", len(front)), ("two", state)):
+        shapes |= {f"{layer}.weight_ih_l0": (3 * state, width), f"{layer}.weight_hh_l0": (3 * state, state),
+                   f"{layer}.bias_ih_l0": (3 * state,), f"{layer}.bias_hh_l0": (3 * state,)}  # fmt: skip
+    shapes |= {"out.weight": (len(OUTPUTS), 2 * state), "out.bias": (len(OUTPUTS),)}
+    tempi = len(tensors.get("tempo.bias", ()))
+    shapes |= {"tempo.weight": (tempi, 2 * state), "tempo.bias": (tempi,)}
+    fits = card.get("architecture") == ARCHITECTURE and state > 0 and tempi > 0
+    if not fits or any(tensors.get(name, np.zeros(0)).shape != shape for name, shape in shapes.items()):
+        raise WeightsError(f"{path} holds weights of another network; install the program again.")
+    if not all(np.isfinite(t).all() for t in tensors.values()):
+        raise WeightsError(f"{path} holds numbers that are not finite; install the program again.")
+    return EarWeights(tensors, card)
+
+
+def read_shipped() -> EarWeights | None:
+    """The weights that came with the program; None, with a line in the log, where they cannot be had."""
+    try:
+        return read(shipped())
+    except WeightsError as problem:
+        log.warning("the ear hears without its network: %s", problem)
+        return None
+
+
+class Network:
+    """step() once a hop. Small state, no allocation that grows."""
+
+    def __init__(self, weights: EarWeights) -> None:
+        t = weights.tensors
+        scaled = t["front.weight"] / t["spread"]
+        self._front = np.ascontiguousarray(scaled)
+        self._front_bias = t["front.bias"] - scaled @ t["mean"]
+        self._one, self._two = _Layer(t, "one"), _Layer(t, "two")
+        self._out, self._out_bias = t["out.weight"], t["out.bias"]
+        self._tempo, self._tempo_bias = t["tempo.weight"], t["tempo.bias"]
+        self._both = np.zeros(2 * len(self._one.state), np.float32)
+        slowest, ratio = float(weights.card["slowest"]), float(weights.card["ratio"])
+        self.tempi = slowest * ratio ** np.arange(len(self._tempo_bias))  # beats a minute of the tempo classes
+        self.belief = np.full(len(self.tempi), 1 / len(self.tempi), np.float32)  # how likely each is, of the last look
+        self._hops = 0
+
+    def step(self, seen: np.ndarray) -> list[float]:
+        """seen: float32 (SIZE,), see Senses -> chances 0..1 in the order of OUTPUTS. Every TEMPO_EVERY hops, .belief anew."""
+        x = self._front @ seen
+        x += self._front_bias
+        np.maximum(x, 0, out=x)
+        one, both = self._one, self._both
+        state = len(one.state)
+        both[:state] = one.step(x)
+        both[state:] = self._two.step(one.state)
+        self._hops += 1
+        if self._hops % TEMPO_EVERY == 0:
+            z = self._tempo @ both + self._tempo_bias
+            z = np.exp(z - z.max())
+            self.belief = z / z.sum()
+        return [1 / (1 + math.exp(-min(max(z, -30.0), 30.0))) for z in (self._out @ both + self._out_bias).tolist()]
+
+
+class _Layer:
+    """A gated recurrent layer. Sigmoids are hyperbolic tangents of half, the halves lie in the weights."""
+
+    def __init__(self, t: dict[str, np.ndarray], name: str) -> None:
+        n = t[f"{name}.weight_hh_l0"].shape[1]
+        half = np.concatenate([np.full(2 * n, 0.5), np.ones(n)]).astype(np.float32)
+        self._in = np.ascontiguousarray(t[f"{name}.weight_ih_l0"] * half[:, None])
+        self._again = np.ascontiguousarray(t[f"{name}.weight_hh_l0"] * half[:, None])
+        self._in_bias, self._again_bias = t[f"{name}.bias_ih_l0"] * half, t[f"{name}.bias_hh_l0"] * half
+        self._n = n
+        self.state = np.zeros(n, np.float32)
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        n, state = self._n, self.state
+        a, b = self._in @ x, self._again @ state
+        a += self._in_bias
+        b += self._again_bias
+        gates = a[: 2 * n]
+        gates += b[: 2 * n]
+        np.tanh(gates, out=gates)
+        gates *= 0.5
+        gates += 0.5  # r, then z
+        new = b[2 * n :]
+        new *= gates[:n]
+        new += a[2 * n :]
+        np.tanh(new, out=new)
+        state -= new
+        state *= gates[n:]
+        state += new  # (1 - z) new + z state
+        return state

@@ -1,0 +1,89 @@
+"""The bar pointer: how likely each period and each place within it is, moved on hop by hop, forward only.
+
+The model of Whiteley, Cemgil and Godsill (2006) in the state space of Krebs, Boeck and Widmer (2015). Time is counted in
+hops; what makes a hop a likely beat is none of its business.
+"""
+
+import numpy as np
+
+FASTEST, SLOWEST = 215.0, 55.0  # beats a minute
+ZONE = 40  # the beat takes 1/40 of a period
+RESTART = 1e-4  # chance per hop that everything starts anew
+CHANGE = 60.0  # how unlikely a change of period is, exp(-CHANGE * relative change)
+
+
+class Pointer:
+    """The bar pointer: probabilities over (period, hops since the beat), all periods laid end to end in one array."""
+
+    def __init__(self, hop: float, zone: int = ZONE) -> None:
+        self.periods = np.arange(int(np.ceil(60 / FASTEST / hop)), int(60 / SLOWEST / hop) + 1)  # (P,) hops
+        self._first = np.concatenate([[0], np.cumsum(self.periods)[:-1]])
+        self._final = self._first + self.periods - 1
+        self._row = np.repeat(np.arange(len(self.periods)), self.periods)  # (S,) which period a state belongs to
+        self._since = np.arange(len(self._row)) - self._first[self._row]  # (S,) hops since the beat
+        inside = np.clip(self.periods[self._row] / zone + 0.5 - self._since, 0, 1)  # (S,) how much of a state is on the beat
+        self._zone = np.flatnonzero(inside)
+        self._inside = inside[self._zone].astype(np.float32)
+        change = np.exp(-CHANGE * np.abs(self.periods[None] / self.periods[:, None] - 1))
+        change[change < 1e-8] = 0
+        self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
+        usual = np.exp(-0.5 * (np.log(60 / self.periods / hop / 118) / 0.45) ** 2) / self.periods
+        start = usual[self._row] / usual[self._row].sum()
+        self._restart = (RESTART * start).astype(np.float32)
+        self._p = start.astype(np.float32)  # (S,), sums to 1
+        self._turn = np.exp(2j * np.pi * self._since / self.periods[self._row]).astype(np.complex64)
+        self._mass = np.add.reduceat(self._p, self._first)
+        self.period = int(self.periods[np.argmax(self._mass)])
+
+    def step(self, likelihood: float) -> tuple[int, int]:
+        """One hop on. likelihood: of this onset strength on a beat, against off it. -> likeliest (period, since)."""
+        p = self._p
+        ends = p[self._final]
+        p[1:] = p[:-1].copy()
+        p[self._first] = ends @ self._change
+        p *= 1 - RESTART
+        p += self._restart
+        p[self._zone] *= np.exp(np.float32(np.log(likelihood)) * self._inside)
+        p /= p.sum()
+        self._mass = mass = np.add.reduceat(p, self._first)
+        around = mass.copy()
+        around[1:] += mass[:-1]
+        around[:-1] += mass[1:]
+        row = int(np.argmax(around))
+        low, high = max(0, row - 1), min(len(mass), row + 2)
+        best = self._first[low] + int(np.argmax(p[self._first[low] : self._final[high - 1] + 1]))
+        self.period = int(self.periods[self._row[best]])
+        return self.period, int(self._since[best])
+
+    def exact_period(self) -> float:
+        """Hops, between the whole ones: the mean of the likeliest period and its neighbours."""
+        row = self.period - self.periods[0]
+        near = slice(max(0, row - 2), row + 3)
+        return float(self._mass[near] @ self.periods[near] / max(self._mass[near].sum(), 1e-30))
+
+    def weigh(self, weights: np.ndarray) -> None:
+        """weights: (P,), evidence for each period."""
+        self._p *= weights.astype(np.float32)[self._row]
+        self._p /= max(self._p.sum(), 1e-30)
+
+    def unity(self) -> float:
+        """0..1: how far all states agree on the phase."""
+        return float(abs(self._p @ self._turn))
+
+    def within(self, period: float) -> float:
+        """The period, doubled or halved until the model has it."""
+        while period > self.periods[-1]:
+            period /= 2
+        while period < self.periods[0]:
+            period *= 2
+        return period
+
+    def place(self, since: float, period: float) -> None:
+        """Set the pointer by hand: `since` hops after a beat, at a period in hops (0: keep the tempo)."""
+        around = (since / self.periods[self._row] - self._since / self.periods[self._row] + 0.5) % 1 - 0.5
+        weight = np.exp(-0.5 * (around / 0.04) ** 2) + 1e-6
+        if period:
+            usual = np.exp(-0.5 * (np.log(self.periods / period) / 0.03) ** 2) + 1e-9
+            self._p = (usual / self.periods)[self._row].astype(np.float32)
+        self._p *= weight.astype(np.float32)
+        self._p /= self._p.sum()

@@ -1,0 +1,415 @@
+"""How training music sounds: notes and strokes mixed from a bank, drums made by numpy, rooms, phones, noise, and sounds
+without any pulse. Times of what is heard come with the samples. Knows no network.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from vj.train.ear.bank import RATE, Bank
+from vj.train.ear.music import Piece, compose
+
+CLASS = {
+    "kick": "KD",
+    "snare": "SD",
+    "stick": "SD",
+    "clap": "SD",
+    "hat": "HH",
+    "open": "HH",
+    "ride": "HH",
+    "crash": "HH",
+    "shaker": "HH",
+}
+NOTHING = (
+    "drone",
+    "pad",
+    "noise",
+    "wind",
+    "hum",
+    "speech",
+    "applause",
+    "bells",
+    "free",
+    "sparse",
+    "birds",
+    "swell",
+    "crackle",
+    "crowd",
+    "silence",
+    "hits",
+)
+
+
+@dataclass(slots=True)
+class Heard:
+    """Samples float32 (n,) at RATE, and what is in them."""
+
+    samples: np.ndarray
+    beats: list[tuple[float, int]] = field(default_factory=list)
+    bars: int = 0  # beats in a bar
+    onsets: list[tuple[float, str]] = field(default_factory=list)
+    name: str = ""
+    drums: bool = False
+
+
+def make(seed: int, bank: Bank, seconds: float = 30.0, kind: str | None = None) -> Heard:
+    """One training excerpt, by its seed; one in seven has no pulse. kind: a style or one of NOTHING."""
+    rng = np.random.default_rng(seed)
+    if kind in NOTHING or (kind is None and rng.random() < 0.15):
+        heard = nothing(rng, bank, seconds, kind or str(rng.choice(NOTHING)))
+    else:
+        heard = play(rng, bank, compose(rng, seconds, kind))
+    heard.samples = roughen(rng, heard.samples)
+    return heard
+
+
+def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
+    """The piece as a band plays it."""
+    n = round(piece.seconds * RATE)
+    drums, onsets = _drums(rng, bank, piece, n)
+    tones = {part: np.zeros(n, np.float32) for part in piece.parts}
+    instruments = {part: str(rng.choice(bank.roles[role])) for part, role in piece.parts.items()}
+    if piece.style.startswith("minimal") and rng.random() < 0.7:
+        instruments["second"] = instruments["comp"]
+    tune, cache = rng.normal(0, 0.15), {}
+    for start, end, part, key, strength in piece.notes:
+        _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
+    mix = np.zeros(n, np.float32)
+    for part, tone in tones.items():
+        if part in ("comp", "second") and piece.parts[part] == "drive":
+            tone = np.tanh(rng.uniform(2, 12) * tone / (np.abs(tone).max() + 1e-6)).astype(np.float32)
+        level = float(np.sqrt(np.mean(tone**2))) + 1e-6
+        share = {"bass": 0.9, "comp": 0.8, "second": 0.8, "pad": 0.5, "lead": 0.6}[part] * 10 ** (rng.normal(0, 4) / 20)
+        if np.abs(tone).max() > 1e-4:
+            mix += tone * (0.12 * share / level)
+    if piece.style in ("house", "techno", "trance") and rng.random() < 0.6:
+        mix *= _pump(rng, piece, n)
+    if rng.random() < 0.3:
+        mix += _room(rng, mix, rng.uniform(0.8, 2.5)) * rng.uniform(0.1, 0.6)
+    level = float(np.sqrt(np.mean(drums**2)))
+    if level > 1e-5:
+        drums *= 0.15 / level
+        if rng.random() < 0.4:
+            drums += _room(rng, drums, rng.uniform(0.15, 0.8)) * rng.uniform(0.05, 0.5)
+        mix = mix * 10 ** (float(np.clip(rng.normal(-1, 5), -12, 9)) / 20) + drums
+    loud = rng.random()
+    peak = np.percentile(np.abs(mix), 99.9) + 1e-6
+    mix = np.tanh(mix / peak * rng.uniform(0.8, 4)) if loud < 0.5 else mix / peak * 0.7
+    return Heard(mix.astype(np.float32), piece.beats, piece.bars, onsets, piece.style, bool(piece.strokes))
+
+
+def _place(out: np.ndarray, time: float, sound: np.ndarray, gain: float) -> None:
+    at = round(time * RATE)
+    part = sound[: max(0, len(out) - at)]
+    out[at : at + len(part)] += gain * part
+
+
+def _note(bank: Bank, instrument: str, key: float, seconds: float, cache: dict) -> np.ndarray:
+    keys = bank.notes[instrument]
+    near = min(keys, key=lambda k: abs(k - key))
+    while key - near > 6:  # out of the instrument's reach: by octaves
+        key -= 12
+    while near - key > 6:
+        key += 12
+    name = (instrument, round(key, 2))
+    if name not in cache:
+        near = min(keys, key=lambda k: abs(k - key))
+        raw, ratio = keys[near], 2 ** ((key - near) / 12)
+        cache[name] = np.interp(np.arange(0, len(raw) - 1, ratio), np.arange(len(raw)), raw).astype(np.float32) / 32767
+    sound = cache[name]
+    n, tail = round(seconds * RATE), round(0.06 * RATE)
+    if len(sound) > n + tail:
+        sound = sound[: n + tail].copy()
+        sound[n:] *= np.linspace(1, 0, tail, dtype=np.float32)
+    return sound
+
+
+def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[np.ndarray, list[tuple[float, str]]]:
+    out, onsets = np.zeros(n, np.float32), []
+    kits = list(bank.kits)
+    main = str(rng.choice(kits)) if rng.random() < 0.65 else str(rng.choice(kits[-4:]))
+    groups = {group for _, group, _ in piece.strokes}
+    sounds = {}
+    for group in sorted(groups):
+        kit = (
+            main
+            if rng.random() < 0.8 and group in bank.kits[main]
+            else str(rng.choice([k for k in kits if group in bank.kits[k]]))
+        )
+        layers = bank.kits[kit][group]
+        made = group in SYNTHETIC and rng.random() < (
+            0.35 if piece.style not in ("house", "techno", "trance", "dnb", "hiphop") else 0.6
+        )
+        sounds[group] = [[SYNTHETIC[group](rng)] for _ in range(1)] if made else [layers[int(rng.integers(len(layers)))]]
+        if group in ("tom", "hand", "crash"):
+            sounds[group] = layers
+    gains = {group: 10 ** (rng.normal(0, 3) / 20) * USUAL.get(group, 0.6) for group in sorted(groups)}
+    rate = 2 ** (rng.normal(0, 1.5) / 12)
+    fine: dict[int, np.ndarray] = {}
+    for time, group, strength in sorted(piece.strokes):
+        layers = sounds[group][int(rng.integers(len(sounds[group])))]
+        if len(layers) > 4:
+            sound = layers[int(rng.integers(len(layers)))]
+        else:
+            sound = layers[min(len(layers) - 1, int(strength * len(layers)))]
+        if id(sound) not in fine:
+            fine[id(sound)] = (
+                np.interp(np.arange(0, len(sound) - 1, rate), np.arange(len(sound)), sound).astype(np.float32) / 32767
+            )
+        _place(out, time, fine[id(sound)], gains[group] * strength**1.4)
+        if group in CLASS and strength > 0.25:
+            onsets.append((time, CLASS[group]))
+    return out, onsets
+
+
+USUAL = {
+    "kick": 0.9,
+    "snare": 0.8,
+    "stick": 0.5,
+    "clap": 0.6,
+    "hat": 0.28,
+    "open": 0.28,
+    "ride": 0.3,
+    "crash": 0.4,
+    "tom": 0.7,
+    "shaker": 0.25,
+    "hand": 0.5,
+}
+
+
+def _kick(rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(round(0.5 * RATE)) / RATE
+    low, sweep, fall = rng.uniform(40, 65), rng.uniform(40, 400), rng.uniform(0.01, 0.06)
+    y = np.sin(2 * np.pi * (low * t + sweep * fall * (1 - np.exp(-t / fall)))) * np.exp(-t / rng.uniform(0.06, 0.3))
+    y = np.tanh(rng.uniform(1, 4) * y) + rng.uniform(0, 0.4) * rng.normal(size=len(t)) * np.exp(-t / 0.003)
+    return _sixteen(y)
+
+
+def _snare(rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(round(0.4 * RATE)) / RATE
+    tone, bend = rng.uniform(140, 280), rng.uniform(0, 60)
+    body = np.sin(2 * np.pi * (tone * t + bend * 0.02 * (1 - np.exp(-t / 0.02)))) * np.exp(-t / rng.uniform(0.02, 0.1))
+    noise = _coloured(rng, len(t), rng.uniform(300, 2500), rng.uniform(6000, 16000)) * np.exp(-t / rng.uniform(0.03, 0.18))
+    return _sixteen(rng.uniform(0.1, 0.9) * body + rng.uniform(0.4, 1.0) * noise)
+
+
+def _clap(rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(round(0.35 * RATE)) / RATE
+    envelope = np.exp(-t / rng.uniform(0.04, 0.12))
+    for k in range(int(rng.integers(1, 4))):
+        envelope += 0.7 * np.exp(-np.abs(t - 0.01 * k) / 0.003)
+    return _sixteen(_coloured(rng, len(t), rng.uniform(500, 1000), rng.uniform(2500, 9000)) * envelope)
+
+
+def _hat(rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(round(0.2 * RATE)) / RATE
+    return _sixteen(_metal(rng, t) * np.exp(-t / rng.uniform(0.008, 0.05)))
+
+
+def _open(rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(round(0.6 * RATE)) / RATE
+    return _sixteen(_metal(rng, t) * np.exp(-t / rng.uniform(0.08, 0.25)))
+
+
+def _metal(rng: np.random.Generator, t: np.ndarray) -> np.ndarray:
+    y = _coloured(rng, len(t), rng.uniform(4000, 8000), rng.uniform(12000, 20000))
+    if rng.random() < 0.5:
+        y = y + 0.3 * sum(np.sign(np.sin(2 * np.pi * f * t)) for f in rng.uniform(3000, 9000, 5))
+    return y
+
+
+SYNTHETIC = {"kick": _kick, "snare": _snare, "clap": _clap, "hat": _hat, "open": _open}
+
+
+def _sixteen(y: np.ndarray) -> np.ndarray:
+    return np.round(y / np.abs(y).max() * 29000).astype(np.int16)
+
+
+def _coloured(rng: np.random.Generator, n: int, low: float, high: float) -> np.ndarray:
+    """Noise between two frequencies, with soft shoulders, RMS about 0.3."""
+    size = scipy.fft.next_fast_len(n)
+    f = np.fft.rfftfreq(size, 1 / RATE)
+    shape = 1 / (1 + (low / np.maximum(f, 1)) ** 4) / (1 + (f / high) ** 4)
+    y = scipy.fft.irfft(scipy.fft.rfft(rng.standard_normal(size, np.float32)) * np.sqrt(shape).astype(np.float32), size)[:n]
+    return 0.3 * y / (y.std() + 1e-9)
+
+
+def _pump(rng: np.random.Generator, piece: Piece, n: int) -> np.ndarray:
+    gain, depth, length = np.ones(n, np.float32), rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.35)
+    dip = (1 - depth * np.exp(-np.arange(round(length * 3 * RATE)) / RATE / length)).astype(np.float32)
+    for time, group, _ in piece.strokes:
+        if group == "kick":
+            a = round(time * RATE)
+            part = gain[a : a + len(dip)]
+            np.minimum(part, dip[: len(part)], out=part)
+    return gain
+
+
+def _room(rng: np.random.Generator, y: np.ndarray, seconds: float) -> np.ndarray:
+    """What a room of this decay time adds, about as loud as y."""
+    m = round(seconds * RATE)
+    t = np.arange(m) / RATE
+    response = rng.standard_normal(m).astype(np.float32) * np.exp(-6.9 * t / seconds)
+    response[: round(rng.uniform(0.001, 0.025) * RATE)] = 0
+    response = scipy.signal.lfilter([1 - (b := rng.uniform(0, 0.8))], [1, -b], response)
+    wet = scipy.signal.oaconvolve(y, response.astype(np.float32))[: len(y)]
+    return wet * (np.sqrt(np.mean(y**2)) / (np.sqrt(np.mean(wet**2)) + 1e-9))
+
+
+def roughen(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
+    """As it comes through a room, a phone, a mixer, a codec, or clean; at any level."""
+    kind, n = rng.random(), len(y)
+    if kind < 0.3:
+        y = y + _room(rng, y, rng.uniform(0.2, 1.2)) * rng.uniform(0.15, 1.1)
+    if rng.random() < 0.55:
+        y = _equalise(rng, y, kind)
+    level = float(np.sqrt(np.mean(y**2))) + 1e-9
+    if rng.random() < 0.25:
+        y = _compress(y, level, rng.uniform(0.3, 0.8))
+    if rng.random() < 0.25:
+        y = np.tanh(y / level * rng.uniform(0.2, 1.0)) * level
+    if kind < 0.45 or rng.random() < 0.15:
+        snr = rng.uniform(8, 40)
+        noise = _coloured(rng, n, rng.uniform(30, 400), rng.uniform(600, 15000)) / 0.3
+        if rng.random() < 0.3:
+            noise = noise * np.interp(np.arange(n), np.linspace(0, n, 40), rng.uniform(0.3, 1.5, 40))
+        y = y + level * 10 ** (-snr / 20) * noise
+        if rng.random() < 0.4:
+            t = np.arange(n) / RATE
+            y = y + level * 10 ** (-rng.uniform(15, 40) / 20) * sum(
+                np.sin(2 * np.pi * rng.choice([50, 60]) * h * t) / h for h in (1, 2, 3)
+            )
+    if rng.random() < 0.2:
+        steps = 10 ** (np.repeat(rng.uniform(-14, 6, 3), 1) / 20)
+        where = np.sort(rng.uniform(0.1, 1, 2)) * n
+        y = y * np.interp(np.arange(n), [0, where[0], where[0] + 2000, where[1], where[1] + 2000, n + 4001], np.repeat(steps, 2))
+    y = y / (np.abs(y).max() + 1e-9) * 10 ** (rng.uniform(-36, 0) / 20)
+    return np.clip(y, -1, 1).astype(np.float32)
+
+
+def _equalise(rng: np.random.Generator, y: np.ndarray, kind: float) -> np.ndarray:
+    size = scipy.fft.next_fast_len(len(y) + RATE)
+    f = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 1)
+    points = np.geomspace(30, 20000, 7)
+    gain = 10 ** (np.interp(np.log(f), np.log(points), rng.normal(0, 3.5, 7)) / 20)
+    what = rng.random()
+    if kind < 0.3 and what < 0.35:  # a phone
+        gain *= 1 / (1 + (rng.uniform(200, 500) / f) ** 4) / (1 + (f / rng.uniform(3400, 8000)) ** 6)
+    elif what < 0.5:  # a small loudspeaker
+        gain *= 1 / (1 + (rng.uniform(60, 180) / f) ** 3)
+    elif what < 0.8:  # a codec
+        gain *= f < rng.choice([10000, 13000, 15500, 16000])
+    return scipy.fft.irfft(scipy.fft.rfft(y.astype(np.float32), size) * gain.astype(np.float32), size)[: len(y)]
+
+
+def _compress(y: np.ndarray, level: float, amount: float) -> np.ndarray:
+    block = 480
+    power = np.add.reduceat(y**2, np.arange(0, len(y), block)) / block
+    smooth = scipy.signal.lfilter([0.15], [1, -0.85], power) + 1e-9
+    gain = np.minimum((level / np.sqrt(smooth)) ** amount, 4)
+    return y * np.interp(np.arange(len(y)), np.arange(len(gain)) * block, gain)
+
+
+def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> Heard:
+    """Sound in which there is no pulse."""
+    n = round(seconds * RATE)
+    t, y, onsets = np.arange(n) / RATE, np.zeros(n, np.float32), []
+    cache: dict = {}
+
+    def note(role: str, time: float, key: float, length: float, gain: float) -> None:
+        _place(y, time, _note(bank, instruments[role], key, length, cache), gain)
+
+    instruments = {role: str(rng.choice(names)) for role, names in bank.roles.items()}
+    if kind == "drone":
+        for f in rng.choice([41, 55, 62, 82, 110, 131, 165, 196, 220, 262, 330, 523], int(rng.integers(2, 6)), False):
+            slow = 0.6 + 0.4 * np.sin(2 * np.pi * rng.uniform(0.02, 0.5) * t + rng.uniform(0, 6))
+            if rng.random() < 0.3:  # beating of two tones is no pulse
+                slow = slow * (0.7 + 0.3 * np.sin(2 * np.pi * rng.uniform(0.5, 7) * t))
+            y += (np.sin(2 * np.pi * f * t + rng.uniform(0, 3) * np.sin(2 * np.pi * rng.uniform(0.05, 0.3) * t)) * slow).astype(
+                np.float32
+            )
+            if rng.random() < 0.4:
+                y += (0.2 * scipy.signal.sawtooth(2 * np.pi * f * t) * slow).astype(np.float32)
+    elif kind in ("pad", "swell"):
+        time, role = 0.0, str(rng.choice(["pad", "string", "voice", "organ"]))
+        while time < seconds - 0.2:
+            for _ in range(int(rng.integers(1, 4))):
+                note(role, time + rng.uniform(0, 0.5), rng.integers(40, 76), rng.uniform(1.5, 4), rng.uniform(0.2, 1))
+            time += rng.uniform(0.8, 4)
+        if kind == "swell":
+            y *= np.interp(t, np.linspace(0, seconds, 14), rng.uniform(0, 1, 14) ** 2).astype(np.float32)
+    elif kind in ("noise", "wind", "crowd"):
+        y += _coloured(rng, n, rng.uniform(20, 1500), rng.uniform(400, 14000)).astype(np.float32)
+        if kind != "noise":
+            points = int(seconds * rng.uniform(0.3, 8))
+            y *= np.interp(t, np.linspace(0, seconds, points), np.exp(rng.normal(0, 0.7, points))).astype(np.float32)
+        if kind == "crowd":
+            for _ in range(int(seconds * 6)):
+                _place(y, rng.uniform(0, seconds), _syllable(rng, rng.uniform(90, 300)), rng.uniform(0.05, 0.5))
+    elif kind == "hum":
+        y += sum(np.sin(2 * np.pi * rng.choice([50, 60, 100]) * h * t) / h for h in (1, 2, 3, 5)).astype(np.float32)
+        y += 0.1 * rng.standard_normal(n).astype(np.float32)
+    elif kind == "speech":
+        time, pitch = 0.2, rng.uniform(85, 230)
+        while time < seconds - 0.5:
+            _place(y, time, _syllable(rng, pitch * rng.uniform(0.85, 1.2)), rng.uniform(0.3, 1))
+            if rng.random() < 0.4:
+                m = round(rng.uniform(0.03, 0.12) * RATE)
+                _place(y, time, (_coloured(rng, m, 2500, 9000) * np.hanning(m)).astype(np.float32), rng.uniform(0.2, 1))
+            time += rng.uniform(0.1, 0.33) + (rng.uniform(0.2, 1.2) if rng.random() < 0.15 else 0)
+    elif kind in ("applause", "crackle", "hits", "sparse"):
+        rate = {
+            "applause": rng.uniform(40, 300),
+            "crackle": rng.uniform(3, 30),
+            "hits": rng.uniform(1, 7),
+            "sparse": rng.uniform(0.2, 1),
+        }[kind]
+        kit = bank.kits[str(rng.choice(list(bank.kits)))]
+        for time in np.cumsum(rng.exponential(1 / rate, int(rate * seconds * 1.2) + 4)):
+            if time > seconds - 0.1:
+                break
+            if kind in ("applause", "crackle"):
+                m = round(rng.uniform(0.004, 0.03) * RATE)
+                _place(
+                    y,
+                    time,
+                    (rng.standard_normal(m) * np.exp(-np.arange(m) / (m / 5))).astype(np.float32),
+                    rng.uniform(0.2, 1) ** 2,
+                )
+            else:
+                group = str(rng.choice(list(kit)))
+                layers = kit[group][int(rng.integers(len(kit[group])))]
+                _place(y, time, layers[int(rng.integers(len(layers)))].astype(np.float32) / 32767, USUAL.get(group, 0.5))
+                if group in CLASS:
+                    onsets.append((float(time), CLASS[group]))
+        if kind == "sparse":
+            y += 0.3 * _coloured(rng, n, 50, 2000).astype(np.float32) * rng.uniform(0, 1)
+    elif kind in ("bells", "free"):
+        role, time = ("mallet", 0.1) if kind == "bells" else (str(rng.choice(["keys", "guitar", "string", "wind", "voice"])), 0.1)
+        spread = rng.uniform(0.6, 1.1)
+        while time < seconds - 0.2:
+            for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
+                note(role, time, rng.integers(45, 86), rng.uniform(0.3, 3), rng.uniform(0.2, 1))
+            time += float(np.clip(rng.lognormal(np.log(0.55), spread), 0.08, 4))
+    elif kind == "birds":
+        for _ in range(int(seconds * rng.uniform(0.5, 4))):
+            m, f = round(rng.uniform(0.05, 0.4) * RATE), rng.uniform(1500, 6000)
+            u = np.arange(m) / RATE
+            chirp = np.sin(2 * np.pi * (f * u + rng.uniform(5, 60) * np.sin(2 * np.pi * rng.uniform(4, 30) * u)))
+            _place(y, rng.uniform(0, seconds - 0.5), (chirp * np.hanning(m)).astype(np.float32), rng.uniform(0.1, 1))
+        y += rng.uniform(0.01, 0.2) * _coloured(rng, n, 100, 4000).astype(np.float32)
+    if kind == "silence":
+        y += (rng.choice([0, 1e-5, 1e-4]) * rng.standard_normal(n)).astype(np.float32)
+    return Heard((y / (np.abs(y).max() + 1e-9)).astype(np.float32), onsets=onsets, name="no " + kind)
+
+
+def _syllable(rng: np.random.Generator, pitch: float) -> np.ndarray:
+    """A vowel with two formants."""
+    u = np.arange(round(rng.uniform(0.07, 0.3) * RATE)) / RATE
+    one, two = rng.uniform(300, 850), rng.uniform(900, 2400)
+    glide = pitch * (u + rng.uniform(-0.3, 0.3) * u * u)
+    h = np.arange(1, 24)
+    gains = np.exp(-(((h * pitch - one) / 250) ** 2)) + 0.4 * np.exp(-(((h * pitch - two) / 400) ** 2)) + 0.02
+    return ((np.sin(2 * np.pi * glide[:, None] * h) @ gains) * np.sqrt(np.hanning(len(u)))).astype(np.float32)
