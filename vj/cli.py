@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vj import __version__
+from vj.cues import Cue
 from vj.errors import VJError
 from vj.settings import Settings
 
@@ -141,6 +142,8 @@ def _render(add: argparse.ArgumentParser) -> None:
 
 def _common(add: argparse.ArgumentParser) -> None:
     add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or what vj footage prepared")
+    add.add_argument("--then", action="append", type=_cue, metavar="PATH[@S]",
+                     help="footage to go over to when n is pressed, or at that second; again for more")  # fmt: skip
     which = add.add_mutually_exclusive_group()
     which.add_argument("--weights", metavar="FILE", help="weights to start from; 'last' are those of the last show")
     which.add_argument("--from-scratch", action="store_true", help="start from nothing, as in 2017")
@@ -225,10 +228,18 @@ def _whole(low: int, high: int):
     return parse
 
 
+def _cue(text: str) -> Cue:
+    try:
+        return Cue.parse(text)
+    except VJError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _settings(words: argparse.Namespace) -> Settings:
     """The defaults, with every word that was given in its place."""
     given = {name: value for name, value in vars(words).items() if value is not None and hasattr(Settings, name)}
     settings = replace(Settings(), **given)
+    settings = replace(settings, then=tuple(settings.then))
     if getattr(words, "no_learn", False):
         settings = replace(settings, learn=False)
     if getattr(words, "no_limiter", False):

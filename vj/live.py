@@ -10,12 +10,13 @@ import logging
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vj import gauges, keeping, opening
 from vj.audio.features import FeatureExtractor
 from vj.audio.listener import Listener
+from vj.cues import Cues
 from vj.midi import KnobTable, Midi, NoMidi, open_midi
 from vj.model.speed import frame_seconds
 from vj.player import Player, choose
@@ -87,7 +88,7 @@ def play(settings: Settings) -> None:
         player = stack.enter_context(Player(maker, model_rate, delay.listen, inbox, fade, trace))
         names, rates = (generator.device, opening.sound_name(settings)), (display_rate, model_rate)
         parts = (settings, window, screen, book, midi, listener, stamps, delay, player, names, rates)
-        show = LiveShow(*parts, worker, slot, recorder, trace)
+        show = LiveShow(*parts, worker, slot, recorder, trace, opening.cued(settings, start))
         stack.enter_context(keeping.quiet_memory())
         with contextlib.suppress(KeyboardInterrupt):
             show.run()
@@ -128,8 +129,10 @@ class LiveShow:
     slot: WeightsSlot | None = None
     recorder: FilmRecorder | None = None
     trace: Trace | None = None
+    cued: Sequence[tuple] = ()  # what Worker.switch wants of each footage
 
     def __post_init__(self):
+        self._cues = Cues(tuple(cue.at for cue in self.settings.then))
         self._pace, self._log_pace = gauges.Pace(), gauges.Pace()
         self._latency = self._network = 0.0  # s, of the last picture: through the display pass, through the network
         self._watchdog, self._slow = Watchdog(1 / self.rates[0]), ""
@@ -153,6 +156,7 @@ class LiveShow:
             if knobs.taps != taps:
                 self.listener.tap()
             self.player.knobs = knobs
+            self._go_over(knobs.footages, last - began)
             self._set_up(knobs)
             now = time.perf_counter()
             heard = self.delay.turn(self.screen.output.offset_ms, now)
@@ -195,6 +199,13 @@ class LiveShow:
             return newest.kicks + newest.snares > hits and time.perf_counter() >= soonest
 
         return hit
+
+    def _go_over(self, presses: int, seconds: float) -> None:
+        """Other footage, where its turn has come."""
+        turn = self._cues.turn(presses, seconds)
+        if turn is not None and self.worker is not None:
+            log.info("goes over to the footage %s", self.cued[turn][0])
+            self.worker.switch(*self.cued[turn])
 
     def _set_up(self, knobs: Knobs) -> None:
         """What keys, mouse and MIDI change of the output; the test card while they do."""

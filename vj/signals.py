@@ -72,6 +72,7 @@ class Knobs:
     look: int = 1  # 1..9
     resets: int = 0  # seed reset presses
     taps: int = 0  # tap tempo presses
+    footages: int = 0  # presses of: go over to the next footage
     blackout: bool = False
     freeze: bool = False
     hud: bool = False

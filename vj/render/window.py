@@ -22,6 +22,7 @@ KEYS = (
     ("f", "full screen"),
     ("up / down", "speed"),
     ("t", "tap tempo"),
+    ("n", "next footage"),
     ("d", "head-up display"),
     ("h", "this help"),
     ("1 ... 9", "looks"),
@@ -40,7 +41,7 @@ SETUP = ("tab", "backspace", "left", "right", "up", "down")  # keys that set up 
 NAMES = {
     glfw.KEY_TAB: "tab", glfw.KEY_BACKSPACE: "backspace", glfw.KEY_LEFT: "left", glfw.KEY_RIGHT: "right",
     glfw.KEY_SPACE: "space", glfw.KEY_UP: "up", glfw.KEY_DOWN: "down", glfw.KEY_ESCAPE: "escape",
-    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHO0123456789"},
+    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHON0123456789"},
     **{getattr(glfw, f"KEY_KP_{c}"): c for c in "0123456789"},
 }  # fmt: skip
 
@@ -62,6 +63,8 @@ def press(knobs: Knobs, key: str) -> Knobs:
             return replace(knobs, speed=max(0.0, round(knobs.speed - SPEED_STEP, 3)))
         case "t":
             return replace(knobs, taps=knobs.taps + 1)
+        case "n":
+            return replace(knobs, footages=knobs.footages + 1)
         case "d":
             return replace(knobs, hud=not knobs.hud)
         case "h":
