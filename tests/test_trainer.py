@@ -10,6 +10,8 @@ import torch
 from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
+from vj.model.generator import Generator
+from vj.signals import Controls
 from vj.train.dataset import Dataset, Usual
 from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
@@ -182,3 +184,13 @@ def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):
                 break
             time.sleep(0.1)
         assert "prepared footage" in worker.report().message
+
+
+@pytest.mark.parametrize(("height", "width"), [(54, 96), (30, 70)])
+def test_a_picture_need_not_be_a_multiple_of_eight(height, width):
+    clip = footage(height=height, width=width)
+    student = Learner(clip, start(clip, config=SMALL), QUICK)
+    student.run(8)
+    generator = Generator(*student.publishable())
+    frames = [generator.step(Controls()).pixels for _ in range(3)]
+    assert frames[-1].shape == (height, width, 3) and student.check().finite

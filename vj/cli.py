@@ -163,7 +163,7 @@ def _learn(add: argparse.ArgumentParser) -> None:
     start = add.add_mutually_exclusive_group()
     start.add_argument("--from", dest="start", type=Path, metavar="FILE", help="go on from these weights")
     start.add_argument("--resume", action="store_true", help="go on from the output file itself")
-    add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
+    add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
     add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
 
@@ -171,7 +171,7 @@ def _learn(add: argparse.ArgumentParser) -> None:
 def _footage(add: argparse.ArgumentParser) -> None:
     add.add_argument("footage", nargs="+", type=Path, metavar="FOOTAGE", help="videos, or folders of pictures")
     add.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for what is prepared")
-    add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
+    add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
 
 
 def _hear(add: argparse.ArgumentParser) -> None:
@@ -203,6 +203,15 @@ def _size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 1280x720") from None
     if not (16 <= width <= 16384 and 16 <= height <= 16384):
         raise argparse.ArgumentTypeError(f"{text!r} is out of range: 16x16 to 16384x16384")
+    return width, height
+
+
+def _model_size(text: str) -> tuple[int, int] | str:
+    if text == "auto":
+        return text
+    width, height = _size(text)
+    if width % 2 or height % 2 or not (48 <= width <= 1024 and 32 <= height <= 1024):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be a model frame: even numbers from 48x32 to 1024x1024")
     return width, height
 
 

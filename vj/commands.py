@@ -18,7 +18,7 @@ from vj.controls import SoundTable
 from vj.errors import FilmError, WeightsError
 from vj.model import device
 from vj.model.generator import Generator
-from vj.model.speed import frame_seconds, half_the_threads
+from vj.model.speed import fitting_size, frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings
 from vj.settings import table as read_table
@@ -36,7 +36,17 @@ DRUMS = {"KD": "kick", "SD": "snare", "HH": "hat", "CY": "hat", "RC": "hat", "ki
 SEVERAL = 0.4  # effort of judging each of several weights
 
 
-def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float | None, steps: int | None,
+def _model_size(asked: tuple[int, int] | str | None, sources: list[Path]) -> tuple[int, int]:
+    """(width, height) px: as asked, as measured ("auto"), as prepared, else the usual."""
+    if asked == "auto":
+        return fitting_size(device.pick())
+    if asked is None and len(sources) == 1 and (sources[0] / "card.json").is_file():
+        card = footages.load(sources[0]).card
+        return card.width, card.height
+    return asked or (Settings().width, Settings().height)
+
+
+def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, minutes: float | None, steps: int | None,
           begin: Path | None, resume: bool, seed: int, keep: Path | None = None) -> None:  # fmt: skip
     """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way.
 
@@ -53,7 +63,7 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float 
         except OSError as error:
             raise WeightsError(f"The folder {keep} cannot be made: choose another place.") from error
     first = weights.read(out if resume else begin) if resume or begin else None
-    width, height = (first[0].width, first[0].height) if first else size
+    width, height = (first[0].width, first[0].height) if first else _model_size(size, sources)
     prepared = opening.footage_of(sources, height, width)
     seconds = None if steps else 60 * (minutes or 10)
     words = f"--steps {steps}" if steps else f"--minutes {(minutes or 10):g}"
@@ -92,9 +102,9 @@ def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
         raise FilmError(f"The preview {path} cannot be written: free some room or choose another place.")
 
 
-def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
+def footage(sources: list[Path], out: Path, size: tuple[int, int] | str | None) -> None:
     """Prepares footage and says what is in it, and what was left out and why. size: (width, height) px."""
-    width, height = size
+    width, height = _model_size(size, [])
     card = opening.prepare(sources, out, height, width)
     print(f"{out}: {card.count} frames of {card.width}x{card.height} in {len(card.clips)} clips, {card.fps:g} a second")
     for sentence in card.left_out:
