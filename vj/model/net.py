@@ -131,17 +131,23 @@ class Light(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(9 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 6))
+        self.layers = nn.Sequential(nn.Linear(11 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 6))
         with torch.no_grad():
             self.layers[-1].weight.mul_(0.1)
             self.layers[-1].bias.zero_()
 
-    def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """image (B, 3, H, W) 0..1 -> gain and offset (B, 2, 3): image * (1 + gain) + offset."""
+    def forward(self, image: torch.Tensor, told: torch.Tensor, usual: torch.Tensor) -> torch.Tensor:
+        """image (B, 3, H, W) 0..1, told (B, TOLD), usual (4,): see Net -> gain and offset (B, 2, 3): image * (1 + gain) + offset.
+
+        What is told is on the footage's own scale; so the network also sees how far the picture is from it there.
+        """
         small = F.avg_pool2d(image.float(), 8).flatten(2)
         mean, spread = small.mean(2), small.std(2)
         low = small.min(2).values
-        out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float()], 1))
+        luma = mean[:, 0] * 0.299 + mean[:, 1] * 0.587 + mean[:, 2] * 0.114
+        here = torch.stack([(luma - usual[0]) / (2 * usual[1]), (mean[:, 0] - mean[:, 2] - usual[2]) / (2 * usual[3])], 1)
+        missing = (told[:, 2:4].float() - here).clamp(-2, 2)
+        out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float(), missing], 1))
         return (torch.tanh(out) * 0.4).view(-1, 2, 3)
 
 
@@ -286,6 +292,8 @@ class Net(nn.Module):
         self.encoder = Encoder(config)
         self.prior = Prior(config)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
+        # The footage's mean luma, its spread, mean red - blue, its spread: what brightness and warmth are measured by.
+        self.register_buffer("usual", torch.tensor([0.5, 0.1, 0.0, 0.1]))
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
         self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))
         self.register_buffer("first_speeds", torch.zeros(config.seeds))

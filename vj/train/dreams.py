@@ -1,9 +1,12 @@
-"""The adversary: worlds that dream on as at the show, and a judge that tells their leading edge from footage.
+"""Worlds that live on through the training: some follow the footage, some dream, and a judge tells them from footage.
 
-Being graded one step ahead with the code told teaches nothing about what comes of codes that were drawn, hundreds of
-frames on. So some worlds dream all through the training, one frame a lesson, every code drawn from the prior, now and
-then one wakes (starts from footage again), and a patch judge sees their right edge beside the footage's, at the same
-controls. What it says reaches the painter through the newest pixels.
+What is wrong at the edge after a hundred own frames is not seen after six. So `Shadows` follow stretches of footage, one
+frame a lesson, with the code told but with all that they painted before: what is true next is known, however far they
+have strayed (Henry's corrective pairs, 2017).
+
+With the code told nobody learns what comes of codes that were drawn. So `Dreams` draw every code from the prior, as at
+the show, and a patch judge sees their right edge beside the footage's, at the same controls; what it says reaches the
+painter through the newest pixels. Now and then a world wakes: it starts from footage again.
 
 Sources: PatchGAN (Isola et al. 2017), hinge loss (Lim and Ye 2017), training on one's own long rollouts (Henry 2017;
 Self-Forcing, Huang et al. 2025), a pool of states that persists (Grathwohl et al. 2020). Knows no optimiser.
@@ -18,7 +21,7 @@ import torch.nn.functional as F
 from vj.model import world as worlds
 from vj.model.net import CODE_DIMS, OWN, Net, prior_sees
 from vj.signals import BANDS
-from vj.train.dataset import Dataset
+from vj.train.dataset import BEFORE, Batch, Dataset
 
 VIEW = 48  # px at the right edge that the judge sees
 WAKES = 1 / 160  # chance a lesson that a world starts again
@@ -43,33 +46,31 @@ class Judge(torch.nn.Module):
         return self.layers(torch.cat([edge * 2 - 1, told[..., None].expand(-1, -1, -1, edge.shape[3])], 1))
 
 
-class Dreams:
-    """A pool of worlds, each on its way along the controls of some stretch of the footage."""
+class Pool:
+    """Worlds on their way along the controls of some stretch of the footage, each its own."""
 
-    def __init__(self, dataset: Dataset, size: int, width: int, device, rng: np.random.Generator):
-        """width: px of the right part that is dreamt."""
-        self.dataset, self.size, self.width, self.device, self.rng = dataset, size, width, device, rng
-        self._starts = np.concatenate([np.arange(a + 4, max(b - 8, a + 5)) for a, b in dataset.training])
-        self.at = np.zeros(size, int)  # frame of the footage whose controls each follows
+    def __init__(self, dataset: Dataset, size: int, width: int, device, rng: np.random.Generator, wakes: float = WAKES):
+        """width: px of the right part that is imagined; wakes: the chance that a world starts again before a frame."""
+        self.dataset, self.size, self.width, self.device, self.rng, self.wakes = dataset, size, width, device, rng, wakes
+        self.at = np.full(size, -1)  # frame of the footage that each has come to
         self.world: worlds.World | None = None
 
     def _frames(self, index: np.ndarray, columns: int | None = None) -> torch.Tensor:
         some = self.dataset.frames[index]
-        some = some[:, :, -columns:] if columns else some
-        return torch.from_numpy(np.ascontiguousarray(some)).to(self.device).permute(0, 3, 1, 2).float() / 255
+        some = some[..., -columns:, :] if columns else some
+        return torch.from_numpy(np.ascontiguousarray(some)).to(self.device).movedim(-1, -3).float() / 255
 
     def _wake(self, net: Net) -> None:
         """Starts those again that are at the end of their stretch, and some at random."""
-        first = self.world is None
         ended = np.array([not any(a <= at < b - 1 for a, b in self.dataset.training) for at in self.at])
-        wakes = np.flatnonzero(np.full(self.size, first) | ended | (self.rng.random(self.size) < WAKES))
+        wakes = np.flatnonzero(ended | (self.rng.random(self.size) < self.wakes))
         if not len(wakes):
             return
-        self.at[wakes] = self.rng.choice(self._starts, len(wakes))
+        self.at[wakes] = [self.dataset.begin(self.rng) for _ in wakes]
         at = self.at[wakes]
         controls = torch.from_numpy(self.dataset.controls[at]).to(self.device)
         fresh = worlds.begin(net, tuple(self._frames(at - back, self.width) for back in range(4)), controls[:, 0])
-        if first:
+        if self.world is None:
             self.world = fresh
             return
         where = torch.from_numpy(wakes).to(self.device)
@@ -84,8 +85,30 @@ class Dreams:
             bound=None if old.bound is None else put(old.bound, torch.full_like(old.bound[where], -1)),
         )  # fmt: skip
 
+
+class Shadows(Pool):
+    """They follow the footage: what comes next is known."""
+
+    def now(self, net: Net) -> tuple[worlds.World, Batch]:
+        """Where the worlds are, and the footage there: BEFORE frames up to now, and the next."""
+        self._wake(net)
+        index = self.at[:, None] + np.arange(1 - BEFORE, 2)
+        return self.world, Batch(self._frames(index), torch.from_numpy(self.dataset.controls[index]).to(self.device))
+
+    @torch.no_grad()
+    def follow(self, net: Net, batch: Batch) -> None:
+        """One frame on, with the code told."""
+        told, after = batch.controls[:, BEFORE], batch.frames[:, BEFORE]
+        code = net.encoder(self.world.shown[0], after, told[:, 0])
+        self.world = worlds.step(net, self.world, told, code, torch.zeros_like(told[:, 0]), batch.frames[:, BEFORE - 1])
+        self.at = self.at + 1
+
+
+class Dreams(Pool):
+    """They draw what enters, as at the show."""
+
     def lesson(self, net: Net, generator: torch.Generator):
-        """One frame on. The dreamt edge (N, 3, H, VIEW), with a gradient into the painter; the footage's; what is told
+        """One frame on. Gives the dreamt edge (N, 3, H, VIEW), with a gradient into the painter; the footage's; what is told
         (N, 3, H); and where something was painted (N, 1, H, VIEW)."""
         self._wake(net)
         world, at = self.world, self.at

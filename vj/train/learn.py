@@ -23,6 +23,7 @@ from vj.train.losses import slopes
 from vj.train.trainer import TrainConfig, Trainer, fresh
 from vj.weights import Card, write
 
+USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
 KNOWS = 2000  # training steps after which weights are only to be refined
@@ -41,8 +42,7 @@ class Check:
 
 def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
-    names = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
-    usual = Usual(*(float(footage.card.usual[name]) for name in names))
+    usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
     return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed)
 
 
@@ -85,6 +85,7 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
     net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
+    net.usual.copy_(torch.tensor([float(footage.card.usual[name]) for name in USUAL]))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)

@@ -19,7 +19,7 @@ from vj.model.device import native_bf16
 from vj.model.net import CODE_DIMS, CODES, ZONE, ModelConfig, Net, code_index, prior_sees
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
-from vj.train.dreams import Dreams, Judge
+from vj.train.dreams import Dreams, Judge, Shadows
 from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes
 
 
@@ -50,6 +50,7 @@ class TrainConfig:
     half: bool | None = None  # bfloat16; None: where it is native
 
 
+STRAY = 1 / 80  # chance a frame that a world which follows the footage starts again
 JUDGE_LEARNS = 100  # lessons before the judge is listened to
 
 
@@ -66,7 +67,9 @@ class Trainer:
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 5e-4, betas=(0.0, 0.99))
-        self.dreams = Dreams(dataset, config.dreams, min(config.part, net.config.width), device, np.random.default_rng(seed))
+        part = min(config.part, net.config.width)
+        self.shadows = Shadows(dataset, 2 * config.batch, part, device, np.random.default_rng(seed + 1), STRAY)
+        self.dreams = Dreams(dataset, config.dreams, part, device, np.random.default_rng(seed))
         self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -95,15 +98,21 @@ class Trainer:
         part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
-        depth = depth // 2 if entering else depth
-        batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
-        batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
         with quick():
-            state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
+            if entering:
+                state, batch = self.shadows.now(net)
+                depth, noise, whole = 0, torch.zeros(len(state.speed), device=self.device), batch.frames[:, BEFORE - 1]
+            else:
+                batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
+                batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
+                state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
+        if entering:
+            with quick():
+                self.shadows.follow(net, batch)
         lesson = None
         if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
             with quick():
