@@ -9,6 +9,8 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import fakes
 import numpy as np
@@ -18,15 +20,17 @@ import torch
 from fakes import FAKE_CARD, FakeGenerator, heard
 from test_controls import TABLE
 
-from vj import cli, keeping
+from vj import cli, keeping, live
 from vj.controls import Mapping
 from vj.errors import WeightsError
 from vj.gauges import Pace, State, hud, line
 from vj.player import Player, Pulse, Strip, choose
+from vj.settings import Settings
 from vj.show import Made, Maker
 from vj.signals import Controls, Knobs, LearningReport, ModelFrame
 from vj.trace import Trace
 from vj.train import footage as footages
+from vj.train import upscale
 from vj.train.worker import Worker
 from vj.video import FilmWriter, read_frames
 from vj.weights import WeightsSlot, read
@@ -380,3 +384,61 @@ def test_without_a_display_one_sentence_says_so(things):
     command = [sys.executable, "-m", "vj.cli", *map(str, words)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "no display" in done.stderr and "Traceback" not in done.stderr
+
+
+# ---------------------------------------------------------------------------------------------- what is chosen first
+class Drawer:
+    """A screen that costs what is written here, and notes what it was told to use."""
+
+    COSTS: ClassVar = {"plain": 0.003, "bicubic": 0.004, "edge": 0.006, "edge4": 0.012, "learnt": 0.05}
+
+    def __init__(self, is_software: bool, taught: bool = True):
+        self.is_software, self.taught, self.used, self.tried = is_software, taught, "", []
+
+    def use(self, name: str) -> str:
+        if name == "learnt" and not self.taught:
+            return "nothing learnt is there"
+        self.used = name
+        self.tried.append(name)
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("software", "wanted", "own", "used", "rate"),
+    [
+        (False, "auto", 60.0, "edge", 60.0),  # 6 of 16.7 ms; 12 would be more than half
+        (False, "auto", 30.0, "edge4", 30.0),
+        (False, "auto", 8.0, "learnt", 8.0),
+        (True, "auto", 60.0, "edge", 50.0),  # a third of the time; better upscaling may bring it down to 30
+        (True, "learnt", 60.0, "learnt", 20.0),  # the operator's word counts
+    ],
+)
+def test_the_best_upscaling_that_leaves_time_is_taken(monkeypatch, software, wanted, own, used, rate):
+    screen, window = Drawer(software), SimpleNamespace(rate=own, size=(640, 360))
+    monkeypatch.setattr(live, "_drawing", lambda screen, *_: screen.COSTS[screen.used])
+    assert live._display_rate(Settings(upscaler=wanted), window, screen, FakeGenerator()) == rate == window.rate
+    assert screen.used == used
+    if software and wanted == "auto":
+        assert "learnt" not in screen.tried, "what is far too dear is not even compiled"
+
+
+def test_without_a_learnt_upscaler_another_is_taken(monkeypatch):
+    screen, window = Drawer(False, taught=False), SimpleNamespace(rate=60.0, size=(640, 360))
+    monkeypatch.setattr(live, "_drawing", lambda screen, *_: screen.COSTS[screen.used])
+    live._display_rate(Settings(upscaler="learnt"), window, screen, FakeGenerator())
+    assert screen.used == "edge"
+
+
+def test_what_the_trainer_leaves_for_the_upscaler_is_taken_once(tmp_path):
+    taught = []
+    show = SimpleNamespace(slot=WeightsSlot(tmp_path), screen=SimpleNamespace(teach=taught.append), _upscaler=0)
+    live.LiveShow._take_upscaler(show)
+    assert not taught
+    (tmp_path / upscale.NAME).write_bytes(b"half a file")
+    live.LiveShow._take_upscaler(show)
+    assert not taught, "what cannot be read is left"
+    upscale.write(tmp_path / upscale.NAME, upscale.Net().state_dict(), {})
+    for _ in range(3):
+        live.LiveShow._take_upscaler(show)
+    assert len(taught) == 1 and taught[0][0][0].shape == (16, 1, 3, 3)
+    assert WeightsSlot(tmp_path).latest() is None, "the slot's own readers do not take it for a network"

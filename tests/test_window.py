@@ -296,9 +296,11 @@ EndSection
 """
 
 
-@pytest.fixture
-def two_monitors(tmp_path, monkeypatch):
-    """Two monitors of 640x480 side by side, DUMMY0 and DUMMY1, that can be pulled by xrandr."""
+@pytest.fixture(params=["", "openbox"], ids=["alone", "with a window manager"])
+def two_monitors(tmp_path, monkeypatch, request):
+    """Two monitors of 640x480 side by side, DUMMY0 and DUMMY1, that can be pulled by xrandr; a window manager or none."""
+    if request.param and not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
     if not (shutil.which("Xorg") and shutil.which("xrandr")) or os.getuid() != 0:
         pytest.skip("Xorg, xrandr, or the right to start it is missing")
     display = free_display()
@@ -308,6 +310,7 @@ def two_monitors(tmp_path, monkeypatch):
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     glfw.terminate()
+    managers: list[subprocess.Popen] = []
 
     def xrandr(*words: str) -> None:
         subprocess.run(["xrandr", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -318,6 +321,9 @@ def two_monitors(tmp_path, monkeypatch):
         xrandr("--output", "DUMMY0", "--mode", "640x480", "--pos", "0x0")
         xrandr("--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0")
         xrandr()  # makes the server look again
+        if request.param:
+            managers.append(subprocess.Popen([request.param], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            time.sleep(0.5)  # GLFW asks for one when it starts
         if len(monitors()) != 2:
             pytest.skip("this Xorg shows no second monitor")
         yield xrandr
@@ -325,8 +331,9 @@ def two_monitors(tmp_path, monkeypatch):
         pytest.skip("Xorg's dummy driver gives no two monitors here")
     finally:
         glfw.terminate()
-        server.terminate()
-        server.wait()
+        for process in (*managers, server):
+            process.terminate()
+            process.wait()
 
 
 @pytest.mark.real
@@ -334,9 +341,8 @@ def test_a_projector_pulled_and_put_back_has_its_picture_again(two_monitors):
     assert monitors() == ["DUMMY0", "DUMMY1"]
     with Window("vj-out", monitor="dummy1", fullscreen=True) as window:
         assert window.monitor == "DUMMY1" and window.rate > 1
-        show(window, (0, 1, 0))
-        shown = screenshot()
-        assert (shown[:480, 640:1280] == (0, 255, 0)).all() and not (shown[:480, :640] == (0, 255, 0)).all(-1).any()
+        assert wait_for(lambda: show(window, (0, 1, 0)) and (screenshot()[:480, 640:1280] == (0, 255, 0)).all(), 4.0)
+        assert not (screenshot()[:480, :640] == (0, 255, 0)).all(-1).any()
         two_monitors("--output", "DUMMY1", "--off")
         assert wait_for(lambda: show(window, (0, 1, 0), times=1) and window.hidden), "it waits hidden"
         assert not (screenshot()[:480, :640] == (0, 255, 0)).all(-1).any(), "and never on the operator's monitor"

@@ -20,6 +20,7 @@ log = logging.getLogger("vj")
 
 RETRY_SECONDS = 1.0  # after a failure of the network
 STARTS = 12  # first pictures kept ready, so that a new seed is seen at once whatever the network does
+STARTS_SECONDS = 0.6  # that making them may take, but for the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Player:
 
     def __enter__(self) -> Self:
         heard = self._listen()
-        self._starts = tuple(self._maker.make(heard, Knobs(resets=number)) for number in range(1, STARTS + 1))
+        starts, until = [], time.perf_counter() + STARTS_SECONDS
+        while len(starts) < STARTS and (not starts or time.perf_counter() < until):
+            starts.append(self._maker.make(heard, Knobs(resets=len(starts) + 1)))
+        self._starts = tuple(starts)
         made = self._make(self.knobs)
         now = time.perf_counter()
         self.strip = Strip((made, made, made), (now, now), self._period)
@@ -94,7 +98,7 @@ class Player:
         strip, resets = self.strip, self.knobs.resets
         if strip.resets == resets:
             return strip.at(now, features)
-        start = replace(self._starts[(resets - 1) % STARTS], features=features)
+        start = replace(self._starts[(resets - 1) % len(self._starts)], features=features)
         return between(start, start, 0.0, features)
 
     def __exit__(self, *_) -> None:

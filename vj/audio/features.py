@@ -1,6 +1,6 @@
 """Samples in, AudioFeatures out, every 10 ms and causally: level, loudness, bands, onsets, beat.
 
-With weights, onsets and beats are heard by a small network; without them, by classical means.
+Onsets and beats are heard by classical means or, where it is given weights, by a small network.
 
 The same samples give the same values, bit for bit, whatever the blocks they come in. Knows no device, file or clock.
 Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
@@ -8,6 +8,7 @@ Relative loudness is as in MilkDrop (divided by its own long-term mean); level i
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from vj.audio.files import RATE, clean
 from vj.audio.form import Form
 from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
 from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetDetector, OnsetPicker
+from vj.audio.senses import BANDS as BANDS_SEEN
 from vj.audio.senses import EVERY, Senses
 from vj.signals import AudioFeatures
 
@@ -34,16 +36,28 @@ LEAST = np.array([0.0, 0.01, 0.01, 0.006, 0.004])  # what is usual in a band is 
 MOST = 3.0  # loudness and bands reach no further
 
 
+class KnownBeats(Protocol):
+    """Beats that are known in advance; follow() once a hop."""
+
+    tempo: float
+    confidence: float
+    phase: float
+    next_beat: float
+
+    def follow(self) -> Beat | None: ...
+
+
 class FeatureExtractor:
     """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
 
     rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
-    weights: of the network, None for none; by default those that came with the program, if they can be read.
+    weights: of the network that is to hear onsets and beats; "shipped": those that came with the program, if they can be
+    read; None: by rule, which is as good so far (models/ear.md) and the default.
     trim: dB by which a hand lifts the input before anything is heard; may be set at any time.
     """
 
     def __init__(
-        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0
+        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = None, trim: float = 0.0
     ) -> None:
         self.rate, self.hop = rate, hop
         self.step = hop / rate  # s
@@ -78,6 +92,7 @@ class FeatureExtractor:
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
         self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
+        self._grid: KnownBeats | None = None
         self.trim = trim
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
@@ -115,6 +130,10 @@ class FeatureExtractor:
         """Beats shall come later by this (earlier, where it is negative)."""
         self._hands.append((self.beat.nudge, seconds))
 
+    def follow(self, grid: KnownBeats | None) -> None:
+        """Tell the beats of this grid (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard."""
+        self._grid = grid
+
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
         time = self._hops * self.step
@@ -134,10 +153,12 @@ class FeatureExtractor:
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
             self._counts[CLASSES.index(told.kind)] += 1
+        tracker = self.beat
+        if self._grid is not None:
+            tracker, beat = self._grid, self._grid.follow()
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
-        tracker = self.beat
         kick, snare, hat = self._flash
         loudness, *bands = relative.tolist()
         self._note_bands(relative[1:], openness)
@@ -190,9 +211,9 @@ class FeatureExtractor:
     def _by_network(self, seen: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
         """What the network hears in this hop."""
         network, quiet = self._network, openness < 0.5
-        beat, downbeat, *drums, pulse = network.step(seen)
+        heard = network.step(seen)
         belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
-        return self._picker.feed(drums, quiet), self.beat.hear(beat, downbeat, pulse, belief, quiet)
+        return self._picker.feed(heard[2:5], quiet), self.beat.hear(heard, seen[:BANDS_SEEN], belief, quiet)
 
     def _by_rule(self, mags: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
         """What is heard without a network."""

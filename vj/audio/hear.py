@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vj.audio.ahead import BeatGrid, Known, look_ahead
 from vj.audio.beat import Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import RATE, SoundFile
@@ -28,9 +29,12 @@ COLOURS = {  # of the curves and ticks, BGR
 }
 
 
-def hear(path: str | Path) -> Iterator[str]:
-    """Lines in stream order: `beat_time report_time [position_in_bar]` and `O time KD|SD|HH report_time`, seconds."""
-    for _, events in _listen(path):
+def hear(path: str | Path, ahead: bool = False) -> Iterator[str]:
+    """Lines in stream order: `beat_time report_time [position_in_bar]` and `O time KD|SD|HH report_time`, seconds.
+
+    ahead: beats in the light of the whole file, as a file is heard in a show, not as if live. Raises SoundError.
+    """
+    for _, events in _listen(path, look_ahead(path) if ahead else None):
         for event in events:
             if isinstance(event, Beat):
                 yield f"{event.time:.3f} {event.told:.3f}" + (f" {event.position}" if event.position else "")
@@ -82,9 +86,11 @@ def plot(path: str | Path, out: str | Path) -> None:
     assert done
 
 
-def _listen(path: str | Path) -> Iterator[tuple[AudioFeatures, list[Beat | Onset]]]:
+def _listen(path: str | Path, known: Known | None = None) -> Iterator[tuple[AudioFeatures, list[Beat | Onset]]]:
     """(features, what was told) for every 20 ms of a file."""
     extractor = FeatureExtractor()
+    if known is not None:
+        extractor.follow(BeatGrid(known, extractor.step))
     with SoundFile(path) as sound:
         for block in sound.blocks(RATE // 50):
             yield extractor.feed(block), extractor.events()

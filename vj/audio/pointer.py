@@ -15,7 +15,7 @@ CHANGE = 60.0  # how unlikely a change of period is, exp(-CHANGE * relative chan
 class Pointer:
     """The bar pointer: probabilities over (period, hops since the beat), all periods laid end to end in one array."""
 
-    def __init__(self, hop: float, zone: int = ZONE) -> None:
+    def __init__(self, hop: float, zone: int = ZONE, restart: float = RESTART) -> None:
         self.periods = np.arange(int(np.ceil(60 / FASTEST / hop)), int(60 / SLOWEST / hop) + 1)  # (P,) hops
         self._first = np.concatenate([[0], np.cumsum(self.periods)[:-1]])
         self._final = self._first + self.periods - 1
@@ -29,8 +29,10 @@ class Pointer:
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
         usual = np.exp(-0.5 * (np.log(60 / self.periods / hop / 118) / 0.45) ** 2) / self.periods
         start = usual[self._row] / usual[self._row].sum()
-        self._restart = (RESTART * start).astype(np.float32)
-        self._p = start.astype(np.float32)  # (S,), sums to 1
+        self._keep = np.float32(1 - restart)
+        self._restart = (restart * start).astype(np.float32)
+        self._start = start.astype(np.float32)
+        self._p = self._start.copy()  # (S,), sums to 1
         self._turn = np.exp(2j * np.pi * self._since / self.periods[self._row]).astype(np.complex64)
         self._mass = np.add.reduceat(self._p, self._first)
         self.period = int(self.periods[np.argmax(self._mass)])
@@ -41,7 +43,7 @@ class Pointer:
         ends = p[self._final]
         p[1:] = p[:-1].copy()
         p[self._first] = ends @ self._change
-        p *= 1 - RESTART
+        p *= self._keep
         p += self._restart
         p[self._zone] *= np.exp(np.float32(np.log(likelihood)) * self._inside)
         p /= p.sum()

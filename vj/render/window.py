@@ -34,6 +34,8 @@ KEYS = (
 
 ARROWS = ("left", "right", "up", "down")
 SPEED_STEP = 0.1  # of knobs.speed, a press of up or down
+GIVEN = 0.3  # s that a window manager is given for what it was asked
+SETTLE = 2.0  # s after a monitor came or went, in which its place is looked after
 LOOK = 0.002  # s between two looks whether there is a reason not to wait
 TWO_ESC = 1.0  # s within which the second Esc quits
 USUAL_RATE = 60.0  # Hz, where a monitor does not know its own
@@ -161,6 +163,7 @@ class Window:
     ):
         _start_glfw()
         self._moves = unplugged == "move"
+        self._settle = self._next_look = 0.0  # s on time.perf_counter: until when its place is looked after, and when next
         self._guest = False  # on another monitor until its own is back
         self._rate, self._own_rate, self._due = rate, USUAL_RATE, 0.0
         self.shown = 0.0  # s on time.perf_counter: when the last picture was handed to the display
@@ -200,10 +203,17 @@ class Window:
             x, y, width, height = glfw.get_monitor_workarea(_named()[self.monitor])
             glfw.set_window_pos(self._window, x + max(0, width - size[0]) // 2, y + max(0, height - size[1]) // 2)
         self._ask_rate()
+        glfw.show_window(self._window)  # first: a window manager makes nothing full that is not to be seen
+        glfw.poll_events()
         if fullscreen:
             self._go_full()
-        glfw.show_window(self._window)
-        glfw.poll_events()
+        until = time.perf_counter() + SETTLE
+        while fullscreen and not self._is_there() and time.perf_counter() < until:  # what follows measures at its size
+            time.sleep(0.02)
+            glfw.poll_events()
+        for _ in range(2):  # dark until the show begins, not what happened to be there
+            self.context.clear()
+            glfw.swap_buffers(self._window)
 
     def __enter__(self) -> "Window":
         return self
@@ -258,6 +268,10 @@ class Window:
         if self._plugged:
             self._plugged = False
             self._rehome()
+            self._look_after()
+        if self._next_look < time.perf_counter() < self._settle:
+            self._next_look = time.perf_counter() + GIVEN
+            self._stay()
         if knobs.setup != self._setup:
             self._setup = knobs.setup
             self._show_cursor()
@@ -339,6 +353,7 @@ class Window:
         if self.monitor is None:
             return
         self._fill(_named()[self.monitor])
+        self._look_after()
 
     def _fill(self, monitor) -> None:
         mode = glfw.get_video_mode(monitor)
@@ -363,18 +378,50 @@ class Window:
         self._ask_rate()
         if not self.is_fullscreen:
             return
-        monitor, windowed = _named().get(self.monitor), self._windowed
-        if monitor is None and self._moves and (others := list(_named().values())):
-            self._fill(others[0])
+        named = _named()
+        if self.monitor in named:
+            if self.hidden or self._guest or not glfw.get_window_monitor(self._window):
+                self._go_to(named[self.monitor])
+                self.hidden = self._guest = False
+        elif self._moves and named:
+            self._go_to(next(iter(named.values())))
             self._guest = True
-        elif monitor is None:
+        else:
             glfw.hide_window(self._window)
             self.hidden = True
-        elif self.hidden or self._guest or not glfw.get_window_monitor(self._window):
-            self._go_full()
-            glfw.show_window(self._window)
-            self.hidden = self._guest = False
+
+    def _go_to(self, monitor) -> None:
+        """Fills another monitor. A window manager fills the one where the window stands: it stands there first."""
+        windowed, (x, y) = self._windowed, glfw.get_monitor_pos(monitor)
+        size = glfw.get_video_mode(monitor).size
+        glfw.set_window_monitor(self._window, None, x, y, size.width, size.height, glfw.DONT_CARE)
+        glfw.show_window(self._window)
+        glfw.set_window_pos(self._window, x, y)
+        self._fill(monitor)
         self._windowed = windowed
+
+    def _look_after(self) -> None:
+        now = time.perf_counter()
+        self._settle, self._next_look = now + SETTLE, now + GIVEN
+
+    def _stay(self) -> None:
+        """For a while after that: is it where it should be? A window manager may have had ideas of its own."""
+        if self.is_fullscreen and not self.hidden and not self._is_there():
+            self._go_to(self._meant())
+
+    def _meant(self):
+        """The monitor that a full screen should fill now; None where it is not there."""
+        named = _named()
+        return next(iter(named.values()), None) if self._guest else named.get(self.monitor)
+
+    def _is_there(self) -> bool:
+        """Whether it fills that monitor, or could not."""
+        monitor = self._meant()
+        if monitor is None:
+            return True
+        size = glfw.get_video_mode(monitor).size
+        there = (*glfw.get_monitor_pos(monitor), size.width, size.height)
+        return (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window)) == there
 
 
 class HeadlessWindow:

@@ -104,6 +104,7 @@ class Recipe:
     patch: int = 32  # px of the small picture
     rate: float = 2e-3
     last_rate: float = 5e-5
+    aliased: float = 0.3  # share of patches with steps in their edges, as a network makes them that moves whole pixels
 
 
 class Trainer:
@@ -126,12 +127,15 @@ class Trainer:
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, 1, P, P) and (B, 1, 4P, 4P)."""
-        patch, small, large = self.recipe.patch, [], []
+        recipe, patch, small, large = self.recipe, self.recipe.patch, [], []
         for number in self._random.integers(len(self._small), size=self.recipe.batch):
             height, width = self._small[number].shape
             y, x = self._random.integers(height - patch + 1), self._random.integers(width - patch + 1)
             a = self._small[number][y : y + patch, x : x + patch]
             b = self._large[number][SCALE * y : SCALE * (y + patch), SCALE * x : SCALE * (x + patch)]
+            if self._random.random() < recipe.aliased:
+                dy, dx, share = (*self._random.integers(1, 3, 2), self._random.uniform(0.2, 1.0))
+                a = (share * b[dy::SCALE, dx::SCALE] + (1 - share) * a).astype(np.float16)
             turn = int(self._random.integers(8))
             small.append(_turned(a, turn))
             large.append(_turned(b, turn))

@@ -1,0 +1,145 @@
+"""The beats of a file that can be heard in advance: every hop is judged in the light of all that follows.
+
+The ear listens to the whole file as it would live; what it took for likely, hop by hop, is then decoded backwards, by the
+Viterbi algorithm over the states of its bar pointer (Krebs, Boeck and Widmer 2015). BeatGrid tells these beats in a show.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vj.audio.beat import LEAD, Beat
+from vj.audio.features import FeatureExtractor
+from vj.audio.files import SoundFile
+from vj.audio.network import EarWeights
+from vj.audio.pointer import Pointer
+
+SURE = 0.3  # confidence from which beats are told
+BEFORE, AFTER = 4.0, 1.0  # s: what is sure here was so this long before, and is for a while after
+LONGEST = 3600.0  # s, of longer files the rest is heard as if live
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a file: when its beats sound (s), where in the bar they stand (1.., 0 unknown), how surely (0..1)."""
+
+    times: np.ndarray  # float64 (n,)
+    positions: np.ndarray  # int (n,)
+    confidence: np.ndarray  # float (n,)
+
+
+def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped") -> Known:
+    """Listens to a file, about fifty times as quickly as it plays. Raises SoundError where it cannot be read."""
+    ear = FeatureExtractor(weights=weights)
+    ear.beat.pointer = record = _Recorder(ear.beat.pointer)
+    confidence, positions = [], []
+    with SoundFile(path) as sound:
+        for block in sound.blocks(ear.hop):
+            features = ear.feed(block)
+            confidence.append(features.tempo_confidence)
+            positions += [(e.time, e.position) for e in ear.events() if isinstance(e, Beat)]
+            if features.time > LONGEST:
+                break
+    hops = record.decode()
+    times = (hops + 1) * ear.step - ear.beat.delay
+    sure = _widened(np.array(confidence), round(BEFORE / ear.step), round(AFTER / ear.step))
+    known = sure[np.clip(hops, 0, len(sure) - 1)] if len(hops) else np.zeros(0)
+    keep = (known > SURE) & (times >= 0)
+    return Known(times[keep], _places(times[keep], positions), known[keep])
+
+
+def _widened(x: np.ndarray, before: int, after: int) -> np.ndarray:
+    """The greatest value within `before` hops to come and `after` hops gone."""
+    padded = np.concatenate([np.zeros(after), x, np.zeros(before)])
+    return np.lib.stride_tricks.sliding_window_view(padded, before + after + 1).max(1)
+
+
+def _places(times: np.ndarray, told: list[tuple[float, int]]) -> np.ndarray:
+    """(n,) positions in the bar, from those told live: in each stretch of sixteen beats, what most of them agree on."""
+    places = np.zeros(len(times), int)
+    live = {int(np.argmin(abs(times - t))): p for t, p in told if len(times) and abs(times - t).min() < 0.08}
+    beats = max([p for _, p in told], default=0)
+    beats = 3 if beats == 3 else 4
+    for start in range(0, len(times), 16):
+        stretch = range(start, min(start + 16, len(times)))
+        votes = np.zeros(beats)
+        for k in stretch:
+            if 0 < live.get(k, 0) <= beats:
+                votes[(live[k] - 1 - k) % beats] += 1
+        if votes.sum() >= 4:
+            places[list(stretch)] = (np.array(stretch) + int(np.argmax(votes))) % beats + 1
+    return places
+
+
+class _Recorder(Pointer):
+    """A pointer that also keeps what it was told, for decoding afterwards. `like`: the pointer whose place it takes."""
+
+    def __init__(self, like: Pointer) -> None:
+        self.__dict__.update(like.__dict__)
+        self._likelihoods: list[float] = []
+        self._weights: dict[int, np.ndarray] = {}
+
+    def step(self, likelihood: float) -> tuple[int, int]:
+        self._likelihoods.append(likelihood)
+        return super().step(likelihood)
+
+    def weigh(self, weights: np.ndarray) -> None:
+        now = len(self._likelihoods)
+        self._weights[now] = self._weights.get(now, 1.0) * weights
+        super().weigh(weights)
+
+    def decode(self) -> np.ndarray:
+        """int (n,): hops at which the likeliest course of all has its beats."""
+        change = np.log(self._change + 1e-30)
+        best = np.log(self._start + 1e-30)
+        came = np.zeros((len(self._likelihoods), len(self.periods)), np.uint8)  # period before, where one begins
+        columns = np.arange(len(self.periods))
+        for hop, likelihood in enumerate(self._likelihoods):
+            if hop in self._weights:
+                best += np.log(self._weights[hop] + 1e-12)[self._row]
+            ways = best[self._final][:, None] + change
+            came[hop] = ways.argmax(0)
+            best[1:] = best[:-1].copy()
+            best[self._first] = ways[came[hop], columns]
+            best[self._zone] += np.log(likelihood) * self._inside
+            best -= best.max()
+        hops, hop = [], len(self._likelihoods) - 1
+        if hop < 0:
+            return np.zeros(0, int)
+        state = int(np.argmax(best))
+        row, hop = int(self._row[state]), hop - int(self._since[state])
+        while hop >= 0:
+            hops.append(hop)
+            row = int(came[hop][row])
+            hop -= int(self.periods[row])
+        return np.array(hops[::-1], int)
+
+
+class BeatGrid:
+    """Tells known beats as a BeatTracker would. follow() once a hop; then read tempo, confidence, phase, next_beat."""
+
+    def __init__(self, known: Known, hop: float = 0.01) -> None:
+        self.hop = hop
+        self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
+        self._known = known
+        self._told = 0  # how many beats have been told
+        self._hops = 0
+
+    def follow(self) -> Beat | None:
+        """One hop on: the beat that is to be told now."""
+        self._hops += 1
+        now, times = self._hops * self.hop, self._known.times
+        beat = None
+        if self._told < len(times) and times[self._told] <= now + LEAD:
+            beat = Beat(float(times[self._told]), now, int(self._known.positions[self._told]))
+            self._told += 1
+        k = int(np.searchsorted(times, now + self.hop / 2))  # of the next beat
+        period = float(times[k] - times[k - 1]) if 0 < k < len(times) else 0.0
+        if 0.2 < period < 1.5:
+            self.tempo, self.next_beat = 60 / period, float(times[k])
+            self.confidence = float(self._known.confidence[k])
+            self.phase = min(max(1 - (self.next_beat - now) / period, 0.0), 1.0) % 1.0
+        else:
+            self.tempo = self.confidence = self.phase = self.next_beat = 0.0
+        return beat
