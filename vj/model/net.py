@@ -156,6 +156,10 @@ class Painter(nn.Module):
 
     A far thing enters by less than a pixel a frame, before a sky that stands still: there no pixel ever is missing, and
     what was painted wrong would stay wrong. So the last `ZONE` px may be painted again.
+
+    A colour that is a little off becomes a box as long as the way of the thing before it. So each pixel is a mixture of
+    its row's median and of a colour of the painter's own: calm sky is matched exactly. (What lies to its left as a third
+    choice made every thing smear.)
     """
 
     def __init__(self, config: ModelConfig):
@@ -164,14 +168,15 @@ class Painter(nn.Module):
         self.strip = config.strip
         self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
-        self.head = nn.Conv2d(width, 16, 3, padding=1)
+        self.head = nn.Conv2d(width, 4 * 6, 3, padding=1)  # colour, painting over, the two shares
         with torch.no_grad():
-            self.head.bias[12:] = -1.0  # painting over is the exception
+            self.head.bias[12:16] = -1.0  # painting over is the exception
+            self.head.bias[20:] = 1.0
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
-    def forward(self, moved, entered, means, features, code):
-        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
+    def forward(self, moved, entered, means, medians, features, code):
+        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means and medians of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
         code (B, D, rows) -> colours (B, 3, H, S) 0..1 and the log odds (B, 1, H, S) of painting over."""
         half = self.strip // 2
         dtype = features.dtype
@@ -183,8 +188,9 @@ class Painter(nn.Module):
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             h = block(h)
-        out = F.pixel_shuffle(self.head(F.silu(h)), 2)  # (B, 4, H, S)
-        return torch.sigmoid(out[:, :3] * 3), out[:, 3:] * 3
+        out = F.pixel_shuffle(self.head(F.silu(h)), 2).float() * 3  # (B, 6, H, S)
+        middle, own = torch.softmax(out[:, 4:], 1).split(1, 1)
+        return middle * medians.float() + own * torch.sigmoid(out[:, :3]), out[:, 3:4]
 
 
 class Encoder(nn.Module):

@@ -43,7 +43,7 @@ class TrainConfig:
     moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
-    over: float = 0.02  # price of painting over what is there
+    over: float = 0.012  # price of painting over what is there
     adversary: float = 0.04  # weight of the adversary on what enters; 0 without
     adversary_from: int = 1200  # step
     dreams: int = 12  # worlds that it sees
@@ -195,7 +195,7 @@ class Trainer:
             target = transport.sample(after, carried.classes, -carried.phase, worlds.moves_down(net))[..., -S:]
         missing = self._gaps(carried.entered[..., -S:].float())
         known = (moved + off[..., -S:]).clamp(0, 1)
-        painted, over = net.painter(known, missing, carried.moved.mean(3, keepdim=True).detach(), features, code)
+        painted, over = net.painter(known, missing, *(those.detach() for those in worlds.rows_of(carried.moved)), features, code)
         painted, over = painted.float(), over.float()
         strip = torch.where(missing > 0, painted, moved)
         zone = torch.zeros_like(missing)
