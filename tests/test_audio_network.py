@@ -11,6 +11,7 @@ import torch
 from test_audio_features import RATE, rock
 
 from vj.audio import network
+from vj.audio.beat import Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
 from vj.audio.senses import SIZE, Senses, rises
@@ -94,7 +95,7 @@ def test_what_is_no_weights_file_is_refused(file, tmp_path):
 
 def test_without_its_weights_the_ear_still_hears(monkeypatch, tmp_path, caplog):
     monkeypatch.setattr(network, "shipped", lambda: tmp_path / "gone.safetensors")
-    extractor = FeatureExtractor()
+    extractor = FeatureExtractor(weights="shipped")
     assert "without its network" in caplog.text
     extractor.feed(rock(6.0))
     assert extractor.features.tempo == pytest.approx(120, abs=1.5)
@@ -105,3 +106,24 @@ def test_the_weights_are_read_where_they_lie(file, monkeypatch, tmp_path):
     there = shutil.copy(file, tmp_path / "there")
     monkeypatch.setattr(network, "shipped", lambda: tmp_path / "there" / "ear.safetensors")
     assert network.read_shipped().card == read(there).card
+
+
+@pytest.mark.parametrize("bpm", [96, 124])
+def test_the_shipped_network_follows_a_band(bpm):
+    extractor = FeatureExtractor(weights=read(network.shipped()))
+    extractor.feed(rock(10.0, bpm))
+    assert extractor.features.tempo == pytest.approx(bpm, abs=2)
+    beats = [e for e in extractor.events() if isinstance(e, Beat) and e.time > 5]
+    off = [abs((b.time + 30 / bpm) % (60 / bpm) - 30 / bpm) for b in beats]
+    assert len(beats) >= 5 * bpm / 60 - 2 and np.median(off) < 0.03
+    assert all(abs(b.told - b.time) < 0.06 for b in beats)
+
+
+def test_the_shipped_network_finds_no_beat_where_there_is_none():
+    rng, t = np.random.default_rng(5), np.arange(12 * RATE) / RATE
+    drone = sum(np.sin(2 * np.pi * f * t) * (1 + 0.4 * np.sin(t * f / 900)) for f in (55, 110, 164.8, 220.7))
+    wind = np.interp(t, np.arange(20) * 0.7, rng.uniform(0.1, 1, 20)) * rng.normal(size=len(t))
+    for sound in (0.1 * drone, 0.1 * wind):
+        extractor = FeatureExtractor(weights=read(network.shipped()))
+        extractor.feed(sound)
+        assert sum(isinstance(e, Beat) for e in extractor.events()) <= 2

@@ -29,8 +29,11 @@ class Known:
     confidence: np.ndarray  # float (n,)
 
 
-def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped") -> Known:
-    """Listens to a file, about fifty times as quickly as it plays. Raises SoundError where it cannot be read."""
+def look_ahead(path: str | Path, weights: EarWeights | str | None = None) -> Known:
+    """Listens to a file, about thirty times as quickly as it plays; weights: as of FeatureExtractor.
+
+    Raises SoundError where it cannot be read.
+    """
     ear = FeatureExtractor(weights=weights)
     ear.beat.pointer = record = _Recorder(ear.beat.pointer)
     confidence, positions = [], []

@@ -85,8 +85,8 @@ class FeatureExtractor:
         self._slow, self._open_for, self._far_for = np.zeros(5), 0.0, 0.0
         self._energy, self._minute = 0.0, 0.0  # over bars, over a minute
         self._form = Form(self.step)
-        self._presence, self._hits, self._clocks = np.zeros(4), np.zeros(4), np.zeros(4)
-        self._before, self._chroma = np.zeros(4), np.zeros(12)
+        self._presence, self._hits, self._clocks = [0.0] * 4, [0.0] * 4, [0.0] * 4
+        self._before, self._chroma = [0.0] * 4, np.zeros(12)
         self._flash, self._counts = [0.0] * 3, [0, 0, 0]
         self._fade = float(np.exp(-self.step / FLASH))
         self._beats, self._position = 0, 0
@@ -161,10 +161,10 @@ class FeatureExtractor:
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
         kick, snare, hat = self._flash
         loudness, *bands = relative.tolist()
-        self._note_bands(relative[1:], openness)
+        self._note_bands(bands, openness)
         form = self._form
         form.feed(seen[: len(mags)], loudness, bands[0], bands[3], len(onsets), openness > 0.5)
-        hits, slow, clocks = self._hits.tolist(), self._presence.tolist(), self._clocks.tolist()
+        hits, slow, clocks = self._hits, self._presence, self._clocks
         self.features = AudioFeatures(
             time=time,
             level_db=level,
@@ -250,22 +250,23 @@ class FeatureExtractor:
         self._roots[-1] = roots
         return rise * openness, roots
 
-    def _note_bands(self, levels: np.ndarray, openness: float) -> None:
-        """levels: (4,) of the bands against their usual. Brings presence, hits, clocks and chroma up to this hop."""
-        slow = self._presence
-        slow += (levels - slow) * (self.step / SLOW)
-        self._hits *= self._fade
-        self._hits[self._hits < 0.01] = 0.0
-        if openness == 0.0:
-            slow[slow < 0.03] = 0.0
-            self._chroma[self._chroma < 0.01] = 0.0
-        np.maximum(self._hits, np.minimum(np.maximum(0.8 * (levels - self._before) * RISE / self.step, 0), 1), out=self._hits)
+    def _note_bands(self, levels: list[float], openness: float) -> None:
+        """levels: four, of the bands against their usual. Brings presence, hits, clocks and chroma up to this hop."""
+        step, slow, hits, clocks = self.step, self._presence, self._hits, self._clocks
+        for k, level in enumerate(levels):
+            slow[k] += (level - slow[k]) * (step / SLOW)
+            if openness == 0.0 and slow[k] < 0.03:
+                slow[k] = 0.0
+            hit = hits[k] * self._fade
+            hits[k] = max(hit if hit > 0.01 else 0.0, min(0.8 * (level - self._before[k]) * RISE / step, 1.0))
+            clocks[k] += level * step if level > 0.01 else 0.0
         self._before = levels
-        self._clocks += np.where(levels > 0.01, levels, 0) * self.step
         if self._hops % EVERY == 0:
             tones = self._senses.semitones
             chroma = (tones * tones).reshape(-1, 12).sum(0)
-            self._chroma += (chroma / (chroma.max() + 1e-9) * openness - self._chroma) * min(1.0, EVERY * self.step / 0.12)
+            self._chroma += (chroma / (chroma.max() + 1e-9) * openness - self._chroma) * min(1.0, EVERY * step / 0.12)
+            if openness == 0.0:
+                self._chroma[self._chroma < 0.01] = 0.0
 
     def _intensity(self, relative: np.ndarray) -> float:
         """0..1: energy over about two bars against that of the last minute; 0.5 is as usual, full and bright is more."""
@@ -298,6 +299,7 @@ class _Spectrum:
         self._high = np.array([_band(short, *EDGES[k : k + 2], mean=True) * same for k in range(4, 9)], np.float32)
         self._mean = self._hann / self._hann.sum()
         self._power = np.zeros(len(hertz), np.float32)  # of the last look
+        self._looks, self._flatness = 0, 0.0
 
     def magnitudes(self, windows: np.ndarray) -> np.ndarray:
         """windows: float32 (n, size) -> (n, 36)."""
@@ -316,8 +318,11 @@ class _Spectrum:
         heard = shapes[37] > 1e-6
         centroid = float(shapes[36] / shapes[37]) if heard else 0.0
         mags = shapes[:36]
-        flatness = float(np.exp(np.log(mags + 1e-9).mean()) / (mags.mean() + 1e-9)) if heard else 0.0
-        return mags, np.sqrt(self._sums @ self._power), centroid, flatness
+        self._looks += 1
+        if self._looks % EVERY == 1:  # it is slow, and dear
+            mean = float(shapes[:36].sum()) / 36
+            self._flatness = float(np.exp(np.log(mags + 1e-9).sum() / 36)) / (mean + 1e-9) if heard else 0.0
+        return mags, np.sqrt(self._sums @ self._power), centroid, self._flatness
 
     def drums(self, window: np.ndarray) -> np.ndarray:
         """(9,) RMS between EDGES, of the window that was looked at last: lows in all of it, highs in its newer half."""
