@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "  render      seconds of film for a second of work\n"
         "  latency     ms from a sound to its light, on a virtual sound card and screen, over --seconds of hits\n"
         "  stage       ms of each upscaler and look, beside a plain blit; what moving and upscaling are worth on footage\n"
+        "  ear         what hearing costs of a core, and how soon a hit is told\n"
         "  all         generator, pace and render\n\n"
         "examples:\n"
         "  vj bench generator\n"
@@ -176,6 +177,7 @@ def _footage(add: argparse.ArgumentParser) -> None:
 
 def _hear(add: argparse.ArgumentParser) -> None:
     add.add_argument("sound", type=Path, metavar="SOUND", help="a sound file")
+    add.add_argument("--ahead", action="store_true", help="beats in the light of the whole file, not as if live")
     add.add_argument("--plot", type=Path, metavar="OUT.png", help="also draw level, bands, onsets, beats and bars")
 
 
@@ -190,8 +192,9 @@ def _judge(add: argparse.ArgumentParser) -> None:
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
-    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "latency", "stage", "all"),
-                     metavar="PART", help="generator, pace, soak, render, latency, stage or all")  # fmt: skip
+    add.add_argument("part", nargs="?", default="all",
+                     choices=("generator", "pace", "soak", "render", "latency", "stage", "ear", "all"),
+                     metavar="PART", help="generator, pace, soak, render, latency, stage, ear or all")  # fmt: skip
     add.add_argument("--seconds", type=_number(1, 10**6), default=60.0, metavar="S", help="of each show (60)")
     add.add_argument("--footage", nargs="+", type=Path, metavar="VIDEO", help="stage: videos to judge by (the demo's)")
 
@@ -293,7 +296,7 @@ def footage(words: argparse.Namespace) -> None:
 def hear(words: argparse.Namespace) -> None:
     from vj.audio import hear as hearing  # alone: the ear needs no torch, and starts in a moment
 
-    for line in hearing.hear(words.sound):
+    for line in hearing.hear(words.sound, words.ahead):
         print(line)
     if words.plot:
         hearing.plot(words.sound, words.plot)

@@ -40,6 +40,7 @@ log = logging.getLogger("vj")
 HUD_SECONDS = 0.5  # between two readings of the gauges
 DRAWN = 10  # pictures, to measure what one takes
 LEAST_WAIT = 0.35  # of an interval between two pictures, that also a hit waits
+NUDGE = 0.01  # s that a press moves the beats
 HANGS = 2.0  # s without a model frame that are worth a word
 HEADLESS_RATE = 30.0  # pictures a second without a window
 
@@ -151,10 +152,9 @@ class LiveShow:
         for pace in (self._pace, self._log_pace):
             pace.read_frames(self.player.pulse.frames, began)
         while window.is_open and (settings.seconds is None or last - began < settings.seconds):
-            taps = knobs.taps
+            before = knobs
             knobs = window.turn(self.midi.turn(knobs))
-            if knobs.taps != taps:
-                self.listener.tap()
+            self._beat(before, knobs)
             self.player.knobs = knobs
             self._go_over(knobs.footages, last - began)
             self._set_up(knobs)
@@ -199,6 +199,15 @@ class LiveShow:
             return newest.kicks + newest.snares > hits and time.perf_counter() >= soonest
 
         return hit
+
+    def _beat(self, before: Knobs, knobs: Knobs) -> None:
+        """What hands say of the beat."""
+        listener = self.listener
+        for name, say in (("taps", listener.tap), ("ones", listener.one), ("halves", lambda: listener.scale(0.5)),
+                          ("doubles", lambda: listener.scale(2.0)), ("earlier", lambda: listener.nudge(-NUDGE)),
+                          ("later", lambda: listener.nudge(NUDGE))):  # fmt: skip
+            if getattr(knobs, name) != getattr(before, name):
+                say()
 
     def _go_over(self, presses: int, seconds: float) -> None:
         """Other footage, where its turn has come."""
