@@ -135,7 +135,8 @@ def test_the_worker_publishes_and_ends_when_told(tmp_path):
 
 
 def test_shadows_follow_the_footage_with_what_they_painted_themselves():
-    student = learner(config=TrainConfig(batch=2, adversary_from=10**6, entering_from=0, parts=1.0, entering=1.0, part=32))
+    always = TrainConfig(batch=2, adversary_from=10**6, entering_from=0, parts=1.0, entering=1.0, astray=1.0, part=32)
+    student = learner(config=always)
     shadows = student.trainer.shadows
     student.run(3)
     shadows.wakes, at = 0.0, shadows.at.copy()

@@ -38,6 +38,7 @@ class TrainConfig:
     deepen: int = 1200  # steps until the deepest is reached
     entering: float = 0.8  # share of those that teach only what enters, from step `entering_from` on
     entering_from: int = 3000
+    astray: float = 0.4  # share of those that follow the footage far astray
     prior_batch: int = 24  # windows of the prior's own lessons
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
@@ -98,9 +99,11 @@ class Trainer:
         part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
+        astray = entering and self._random(1).item() < config.astray
+        depth = depth // 2 if entering else depth
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
         with quick():
-            if entering:
+            if astray:
                 state, batch = self.shadows.now(net)
                 depth, noise, whole = 0, torch.zeros(len(state.speed), device=self.device), batch.frames[:, BEFORE - 1]
             else:
@@ -110,7 +113,7 @@ class Trainer:
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
-        if entering:
+        if astray:
             with quick():
                 self.shadows.follow(net, batch)
         lesson = None
