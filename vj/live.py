@@ -138,7 +138,7 @@ class LiveShow:
         self._latency = self._network = 0.0  # s, of the last picture: through the display pass, through the network
         self._watchdog, self._slow = Watchdog(1 / self.rates[0]), ""
         self._setup, self._place, self._unsaved = Setup(), self.window.place, False
-        self._upscaler = 0  # when the upscaler's weights in use were written, ns
+        self._upscaler = None  # when the upscaler's weights in use were written, and which file that is
         self._kept = 0  # version of the weights kept as the last ones
         self._said: set[str] = set()  # messages logged
 
@@ -202,12 +202,10 @@ class LiveShow:
 
     def _beat(self, before: Knobs, knobs: Knobs) -> None:
         """What hands say of the beat."""
-        listener = self.listener
-        for name, say in (("taps", listener.tap), ("ones", listener.one), ("halves", lambda: listener.scale(0.5)),
-                          ("doubles", lambda: listener.scale(2.0)), ("earlier", lambda: listener.nudge(-NUDGE)),
-                          ("later", lambda: listener.nudge(NUDGE))):  # fmt: skip
+        for name, how, by in (("taps", "tap", ()), ("ones", "one", ()), ("halves", "scale", (0.5,)), ("doubles", "scale", (2.0,)),
+                              ("earlier", "nudge", (-NUDGE,)), ("later", "nudge", (NUDGE,))):  # fmt: skip
             if getattr(knobs, name) != getattr(before, name):
-                say()
+                getattr(self.listener, how)(*by)
 
     def _go_over(self, presses: int, seconds: float) -> None:
         """Other footage, where its turn has come."""
@@ -271,9 +269,10 @@ class LiveShow:
     def _take_upscaler(self) -> None:
         """Newer weights of the learnt upscaler, where the trainer has left some beside the network's."""
         path = self.slot.folder / UPSCALER if self.slot is not None else None
-        if path is None or not path.is_file() or path.stat().st_mtime_ns == self._upscaler:
+        mark = (path.stat().st_mtime_ns, path.stat().st_ino) if path is not None and path.is_file() else None
+        if mark is None or mark == self._upscaler:
             return
-        self._upscaler = path.stat().st_mtime_ns
+        self._upscaler = mark
         if (layers := opening.upscaler(path)) is not None:
             self.screen.teach(layers)
             log.info("fresh weights of the upscaler taken")
