@@ -44,6 +44,7 @@ TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise
 CODE_DIMS, CODE_LEVELS = 4, 5
 CODES = CODE_LEVELS**CODE_DIMS
 CODE_REACH = 12  # px at the right edge where the trunk is told the code
+LEAST_OWN = 0.15  # share of the painter's own colour in what it paints, at least
 ZONE = 12  # px at the right edge where what is there may be painted over
 
 
@@ -127,17 +128,20 @@ class Trunk(nn.Module):
 
 
 class Light(nn.Module):
-    """How the light changes in this step: gain and offset for each colour, from what is there and what is told."""
+    """How the light changes in this step: a gain for each colour, from what is there and what is told.
+
+    No offset: light multiplies. With one, contrast grew from frame to frame until colours burnt out.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(11 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 6))
+        self.layers = nn.Sequential(nn.Linear(11 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 3))
         with torch.no_grad():
             self.layers[-1].weight.mul_(0.1)
             self.layers[-1].bias.zero_()
 
     def forward(self, image: torch.Tensor, told: torch.Tensor, usual: torch.Tensor) -> torch.Tensor:
-        """image (B, 3, H, W) 0..1, told (B, TOLD), usual (4,): see Net -> gain and offset (B, 2, 3): image * (1 + gain) + offset.
+        """image (B, 3, H, W) 0..1, told (B, TOLD), usual (4,): see Net -> gain (B, 3): image * (1 + gain).
 
         What is told is on the footage's own scale; so the network also sees how far the picture is from it there.
         """
@@ -148,7 +152,7 @@ class Light(nn.Module):
         here = torch.stack([(luma - usual[0]) / (2 * usual[1]), (mean[:, 0] - mean[:, 2] - usual[2]) / (2 * usual[3])], 1)
         missing = (told[:, 2:4].float() - here).clamp(-2, 2)
         out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float(), missing], 1))
-        return (torch.tanh(out) * 0.4).view(-1, 2, 3)
+        return torch.tanh(out) * 0.4
 
 
 class Painter(nn.Module):
@@ -189,8 +193,9 @@ class Painter(nn.Module):
         for block in self.blocks:
             h = block(h)
         out = F.pixel_shuffle(self.head(F.silu(h)), 2).float() * 3  # (B, 6, H, S)
-        middle, own = torch.softmax(out[:, 4:], 1).split(1, 1)
-        return middle * medians.float() + own * torch.sigmoid(out[:, :3]), out[:, 3:4]
+        own = torch.softmax(out[:, 4:], 1)[:, 1:]
+        own = LEAST_OWN + (1 - LEAST_OWN) * own  # else no colour is ever renewed
+        return (1 - own) * medians.float() + own * torch.sigmoid(out[:, :3]), out[:, 3:4]
 
 
 class Encoder(nn.Module):

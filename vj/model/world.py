@@ -61,8 +61,8 @@ def _luma(frame: torch.Tensor) -> torch.Tensor:
 
 
 def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
-    """image (B, 3, H, W) under a gain and an offset for each colour (B, 2, 3)."""
-    return (image * (1 + light[:, 0, :, None, None]) + light[:, 1, :, None, None] * 0.5).clamp(0, 1)
+    """image (B, 3, H, W) under a gain for each colour (B, 3)."""
+    return (image * (1 + light[:, :, None, None])).clamp(0, 1)
 
 
 def quantise(image: torch.Tensor) -> torch.Tensor:
@@ -79,7 +79,7 @@ class Carried:
     logits: torch.Tensor  # (B, K+1, H, W), the touch-up last
     colours: torch.Tensor  # (B, 3, H, W) 0..1, of the touch-up
     features: torch.Tensor  # (B, a, H/2, W/2)
-    light: torch.Tensor  # (B, 2, 3)
+    light: torch.Tensor  # (B, 3)
     lattice: torch.Tensor  # (B, 3, H, W), under the new light, not yet moved
     moved: torch.Tensor  # (B, 3, H, W), moved by whole pixels and touched up
     entered: torch.Tensor  # (B, 1, H, W) bool: what only painting can fill

@@ -167,13 +167,12 @@ class Trainer:
         other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
         gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
         tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
-        lift = torch.where(other, 0.16 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
         green = torch.where(other, 0.08 * (self._random(B) - 0.5), zero)
         colour = torch.stack([gain * (1 + tint), gain * (1 + green), gain * (1 - tint)], 1)[:, :, None, None]
         rough = [noise.view(-1, 1, 1, 1) * self._grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
-        shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
-        lattice = worlds.quantise(state.lattice * colour + lift + rough[0])
-        whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
+        shown = tuple(worlds.quantise(f * colour + rough[min(back, 1)]) for back, f in enumerate(state.shown))
+        lattice = worlds.quantise(state.lattice * colour + rough[0])
+        whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour)
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
     def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
