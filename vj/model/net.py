@@ -305,6 +305,8 @@ class Net(nn.Module):
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The footage's mean luma, its spread, mean red - blue, its spread: what brightness and warmth are measured by.
         self.register_buffer("usual", torch.tensor([0.5, 0.1, 0.0, 0.1]))
+        # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
+        self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
         self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))
         self.register_buffer("first_speeds", torch.zeros(config.seeds))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model.net import CODE_DIMS, HISTORY, ZONE, Net
 
+HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
 LOYALTY = 2.0  # by how much another class must be likelier (log odds) before a pixel leaves its own
 
 
@@ -126,7 +127,7 @@ def settle(net: Net, world: World, controls, code, carried: Carried, painted, ov
     again[..., : S - ZONE] = False
     moved = carried.moved
     strip = torch.where(carried.entered[..., -S:] | again, painted, moved[..., -S:])
-    lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
+    lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), _goes(controls)))
     shown = quantise(transport.sample(lattice, carried.classes, carried.phase, moves_down(net)))
     past = [relight(frame, carried.light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     bound = carried.classes.clone()  # who was painted over owes its old class nothing
@@ -135,6 +136,17 @@ def settle(net: Net, world: World, controls, code, carried: Carried, painted, ov
         lattice, (shown, *past), carried.phase, controls[:, 0], torch.cat([code, world.codes[:, :-CODE_DIMS]], 1),
         carried.classes, carried.shift, bound,
     )  # fmt: skip
+
+
+def _homely(net: Net, lattice: torch.Tensor, goes: torch.Tensor) -> torch.Tensor:
+    """Rows whose median colour is none that the footage has there go back a little, whatever stands in them.
+
+    Errors of colour add up over thousands of own frames; held to the footage's own statistics they do not (a cheap
+    relative of the correctors to an invariant measure: Thermalizer, Pedersen et al. 2025). Within them nothing is touched.
+    """
+    median = lattice[..., ::4].median(3, keepdim=True).values
+    low, high = net.palette[:, None, :, :, None] * _luma(lattice).mean((1, 2, 3)).view(1, -1, 1, 1, 1)
+    return lattice + HOMING * (median.clamp(low, high) - median) * goes
 
 
 def step(

@@ -17,7 +17,7 @@ from vj.model.generator import ARCHITECTURE, build
 from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import CONTROL_NAMES
-from vj.train.dataset import BEFORE, Dataset, Usual
+from vj.train.dataset import BEFORE, LUMA, Dataset, Usual
 from vj.train.footage import Footage
 from vj.train.losses import slopes
 from vj.train.trainer import TrainConfig, Trainer, fresh
@@ -64,6 +64,15 @@ def first_frames(footage: Footage, count: int) -> tuple[torch.Tensor, torch.Tens
     return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).flatten(1, 2).contiguous(), speeds
 
 
+def palette(footage: Footage, most: int = 600) -> torch.Tensor:
+    """The 2nd and 98th percentile of each row's median colour, in the frame's mean luma, over the training part: (2, 3, H)."""
+    where = np.concatenate([np.arange(a, b) for a, b in dataset(footage).training])
+    some = footage.frames[where[:: max(1, len(where) // most)]]
+    luma = (some.astype(np.float32) @ np.array(LUMA, np.float32)).mean((1, 2)).clip(1)
+    rows = np.median(some[:, :, ::4], axis=2) / luma[:, None, None]  # (n, H, 3)
+    return torch.from_numpy(np.percentile(rows, [2, 98], axis=0).astype(np.float32)).transpose(1, 2).contiguous()
+
+
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
     """A network to train on this footage: from weights, or from nothing. WeightsError if their sizes differ."""
     height, width = footage.card.height, footage.card.width
@@ -86,6 +95,7 @@ def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
     net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
     net.usual.copy_(torch.tensor([float(footage.card.usual[name]) for name in USUAL]))
+    net.palette.copy_(palette(footage))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)

@@ -260,16 +260,16 @@ class Trainer:
         return torch.where(self._random(B, 1, 1, 1) < 0.5, band, missing)
 
     def _off_colours(self, image: torch.Tensor) -> torch.Tensor:
-        """For some of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
+        """For half of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
 
         Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
         the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
         """
         B, C, H, W = image.shape
         coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
-        rows = 0.04 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.01 * F.interpolate(fine, size=(H, 1))
+        rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.02 * F.interpolate(fine, size=(H, 1))
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
-        return rows * ramp * (self._random(B, 1, 1, 1) < 0.35)
+        return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
 
     def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> torch.Tensor:
         """How badly the prior foretells the next code, nats a row."""
