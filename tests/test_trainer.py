@@ -11,7 +11,7 @@ from small import SMALL, footage
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
 from vj.signals import Controls
-from vj.train.dataset import BEFORE, Dataset, Usual
+from vj.train.dataset import Dataset, Usual
 from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
 from vj.train.worker import Worker
@@ -134,23 +134,6 @@ def test_the_worker_publishes_and_ends_when_told(tmp_path):
     assert read(WeightsSlot(slot).latest())[0].version >= 1
 
 
-def test_shadows_follow_the_footage_with_what_they_painted_themselves():
-    always = TrainConfig(batch=2, adversary_from=10**6, entering_from=0, parts=1.0, entering=1.0, astray=1.0, part=32)
-    student = learner(config=always)
-    shadows = student.trainer.shadows
-    student.run(3)
-    shadows.wakes, at = 0.0, shadows.at.copy()
-    assert (at >= 0).all() and len(at) == 4
-    before = [p.clone() for p in student.trainer.net.trunk.parameters()]
-    student.run(1)
-    assert (shadows.at == at + 1).all()
-    assert all(torch.equal(a, b) for a, b in zip(before, student.trainer.net.trunk.parameters(), strict=True)), "only what enters"
-    world, batch = shadows.now(student.trainer.net)
-    true = batch.frames[:, BEFORE - 1, ..., -32:]
-    assert world.shown[0].shape == true.shape and not torch.equal(world.shown[0], true)
-    assert torch.equal(batch.controls[:, BEFORE], torch.from_numpy(student.data.controls[shadows.at + 1]))
-
-
 def test_the_worker_goes_over_to_other_footage(tmp_path):
     write(tmp_path / "start.safetensors", *learner().publishable())
     slot, first, then = tmp_path / "slot", prepared(tmp_path / "footage"), prepared(tmp_path / "other")
@@ -174,23 +157,6 @@ def test_other_footage_of_another_size_is_refused_and_the_learner_stays():
         switched(student, other, "wide")
     student.run(2)
     assert student.steps == 2
-
-
-def test_dreams_go_on_where_they_were_and_wake_at_the_end_of_their_stretch():
-    student = learner(config=TrainConfig(batch=2, adversary_from=0, dreams=3))
-    dreams, net, dice = student.trainer.dreams, student.trainer.net, torch.Generator().manual_seed(0)
-    edge, real, told, fresh = dreams.lesson(net, dice)
-    assert edge.shape == real.shape and edge.shape[0] == 3 and told.shape[:2] == (3, 3)
-    assert edge.requires_grad and not dreams.world.shown[0].requires_grad
-    assert set(np.unique(fresh)) <= {0.0, 1.0}
-    at = dreams.at.copy()
-    dreams.wakes = 0.0  # nobody wakes
-    before = dreams.world
-    dreams.lesson(net, dice)
-    assert (dreams.at == at + 1).all() and torch.allclose(dreams.world.shown[3], before.shown[2], atol=0.01)
-    dreams.at[1] = 10**6  # past the end
-    dreams.lesson(net, dice)
-    assert dreams.at[1] < 10**6 and (dreams.at[[0, 2]] == at[[0, 2]] + 2).all()
 
 
 def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):

@@ -16,7 +16,7 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-2"
+ARCHITECTURE = "transport-1"
 
 
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
@@ -40,7 +40,7 @@ def build(card, tensors) -> Net:
     config = config_of(card)
     try:
         net = Net(config)
-        net.load_state_dict(tensors)
+        net.load_state_dict({"palette": net.palette, **tensors})  # weights from before it was kept have none
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(UNFIT) from error
     return net.eval()

@@ -44,8 +44,6 @@ TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise
 CODE_DIMS, CODE_LEVELS = 4, 5
 CODES = CODE_LEVELS**CODE_DIMS
 CODE_REACH = 12  # px at the right edge where the trunk is told the code
-LEAST_OWN = 0.15  # share of the painter's own colour in what it paints, at least
-ZONE = 12  # px at the right edge where what is there may be painted over
 
 
 class Block(nn.Module):
@@ -128,43 +126,26 @@ class Trunk(nn.Module):
 
 
 class Light(nn.Module):
-    """How the light changes in this step: a gain for each colour, from what is there and what is told.
-
-    No offset: light multiplies. With one, contrast grew from frame to frame until colours burnt out.
-    """
+    """How the light changes in this step: gain and offset for each colour, from what is there and what is told."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(11 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 3))
+        self.layers = nn.Sequential(nn.Linear(9 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 6))
         with torch.no_grad():
             self.layers[-1].weight.mul_(0.1)
             self.layers[-1].bias.zero_()
 
-    def forward(self, image: torch.Tensor, told: torch.Tensor, usual: torch.Tensor) -> torch.Tensor:
-        """image (B, 3, H, W) 0..1, told (B, TOLD), usual (4,): see Net -> gain (B, 3): image * (1 + gain).
-
-        What is told is on the footage's own scale; so the network also sees how far the picture is from it there.
-        """
+    def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """image (B, 3, H, W) 0..1 -> gain and offset (B, 2, 3): image * (1 + gain) + offset."""
         small = F.avg_pool2d(image.float(), 8).flatten(2)
         mean, spread = small.mean(2), small.std(2)
         low = small.min(2).values
-        luma = mean[:, 0] * 0.299 + mean[:, 1] * 0.587 + mean[:, 2] * 0.114
-        here = torch.stack([(luma - usual[0]) / (2 * usual[1]), (mean[:, 0] - mean[:, 2] - usual[2]) / (2 * usual[3])], 1)
-        missing = (told[:, 2:4].float() - here).clamp(-2, 2)
-        out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float(), missing], 1))
-        return torch.tanh(out) * 0.4
+        out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float()], 1))
+        return (torch.tanh(out) * 0.4).view(-1, 2, 3)
 
 
 class Painter(nn.Module):
-    """Paints what has just entered at the right edge, and says where to paint over what is there already.
-
-    A far thing enters by less than a pixel a frame, before a sky that stands still: there no pixel ever is missing, and
-    what was painted wrong would stay wrong. So the last `ZONE` px may be painted again.
-
-    A colour that is a little off becomes a box as long as the way of the thing before it. So each pixel is a mixture of
-    its row's median and of a colour of the painter's own: calm sky is matched exactly. (What lies to its left as a third
-    choice made every thing smear.)
-    """
+    """Paints what has just entered at the right edge: (moved strip, what is missing, features, code) -> colours."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -172,16 +153,13 @@ class Painter(nn.Module):
         self.strip = config.strip
         self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
-        self.head = nn.Conv2d(width, 4 * 6, 3, padding=1)  # colour, painting over, the two shares
-        with torch.no_grad():
-            self.head.bias[12:16] = -1.0  # painting over is the exception
-            self.head.bias[20:] = 1.0
+        self.head = nn.Conv2d(width, 12, 3, padding=1)
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
-    def forward(self, moved, entered, means, medians, features, code):
-        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means and medians of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
-        code (B, D, rows) -> colours (B, 3, H, S) 0..1 and the log odds (B, 1, H, S) of painting over."""
+    def forward(self, moved, entered, means, features, code):
+        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
+        code (B, D, rows) -> (B, 3, H, S)."""
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
@@ -192,10 +170,7 @@ class Painter(nn.Module):
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             h = block(h)
-        out = F.pixel_shuffle(self.head(F.silu(h)), 2).float() * 3  # (B, 6, H, S)
-        own = torch.softmax(out[:, 4:], 1)[:, 1:]
-        own = LEAST_OWN + (1 - LEAST_OWN) * own  # else no colour is ever renewed
-        return (1 - own) * medians.float() + own * torch.sigmoid(out[:, :3]), out[:, 3:4]
+        return torch.sigmoid(F.pixel_shuffle(self.head(F.silu(h)), 2) * 3)
 
 
 class Encoder(nn.Module):
@@ -237,9 +212,8 @@ def code_values(index: torch.Tensor) -> torch.Tensor:
     return digits / half - 1
 
 
-EDGE = 24  # px at the right edge that the prior looks at
-OWN = 3 * 4 * EDGE  # where in what the prior sees its own band's control stands
-PRIOR_SEES = OWN + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
+EDGE = 16  # px at the right edge that the prior looks at
+PRIOR_SEES = 3 * 4 * EDGE + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
 
 
 class Prior(nn.Module):
@@ -303,8 +277,6 @@ class Net(nn.Module):
         self.encoder = Encoder(config)
         self.prior = Prior(config)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
-        # The footage's mean luma, its spread, mean red - blue, its spread: what brightness and warmth are measured by.
-        self.register_buffer("usual", torch.tensor([0.5, 0.1, 0.0, 0.1]))
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on

@@ -68,12 +68,6 @@ class Dataset:
         self._chances = chances / chances.sum()
         self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
 
-    def begin(self, rng: np.random.Generator, ahead: int = 40) -> int:
-        """A frame to start a long run at, with BEFORE frames before it: something is likely to enter within `ahead`."""
-        last = int(rng.choice(self._targets, p=self._chances))
-        start, stop = next((a, b) for a, b in self.training if a <= last < b)
-        return int(np.clip(last - rng.integers(1, ahead), min(start + BEFORE, stop - 2), stop - 2))
-
     def window(self, start: int, count: int, stride: int, columns: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """frames (T, 3, H, W) 0..1 and controls (T, 6) from `start` on, every `stride`-th (0: the same again).
 

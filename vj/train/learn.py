@@ -94,7 +94,6 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
     net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
-    net.usual.copy_(torch.tensor([float(footage.card.usual[name]) for name in USUAL]))
     net.palette.copy_(palette(footage))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)

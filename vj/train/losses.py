@@ -13,13 +13,9 @@ def box(x: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
 
 
-def class_loss(logits: torch.Tensor, errors: torch.Tensor, scale: float = 0.02, weight: torch.Tensor | None = None):
-    """Negative log likelihood of the mixture. logits, errors (B, K, H, W); errors are mean absolute, 0..1.
-
-    weight (B, 1, H, W): how much each pixel counts; None: all alike.
-    """
-    cost = -torch.logsumexp(F.log_softmax(logits, 1) - errors / scale, 1, keepdim=True)
-    return cost.mean() if weight is None else (cost * weight).sum() / weight.sum().clamp(min=1)
+def class_loss(logits: torch.Tensor, errors: torch.Tensor, scale: float = 0.02) -> torch.Tensor:
+    """Negative log likelihood of the mixture. logits, errors (B, K, H, W); errors are mean absolute, 0..1."""
+    return -torch.logsumexp(F.log_softmax(logits, 1) - errors / scale, 1).mean()
 
 
 def slopes(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

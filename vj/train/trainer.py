@@ -9,17 +9,15 @@ import copy
 import functools
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from vj.model import transport
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.net import CODE_DIMS, CODES, ZONE, ModelConfig, Net, code_index, prior_sees
+from vj.model.net import CODE_DIMS, CODES, ModelConfig, Net, code_index, prior_sees
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
-from vj.train.dreams import Dreams, Judge, Shadows
 from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes
 
 
@@ -34,25 +32,40 @@ class TrainConfig:
     average: float = 0.998  # of the EMA
     deepest: int = 6  # frames of its own output before it is graded, at most
     parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
-    part: int = 64
+    part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
-    entering: float = 0.8  # share of those that teach only what enters, from step `entering_from` on
+    entering: float = 0.75  # share of those that teach only what enters, from step `entering_from` on
     entering_from: int = 3000
-    astray: float = 0.4  # share of those that follow the footage far astray
     prior_batch: int = 24  # windows of the prior's own lessons
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
-    over: float = 0.012  # price of painting over what is there
     adversary: float = 0.04  # weight of the adversary on what enters; 0 without
-    adversary_from: int = 1200  # step
-    dreams: int = 12  # worlds that it sees
+    adversary_from: int = 1500  # step
     half: bool | None = None  # bfloat16; None: where it is native
 
 
-STRAY = 1 / 80  # chance a frame that a world which follows the footage starts again
 JUDGE_LEARNS = 100  # lessons before the judge is listened to
+
+
+class Judge(torch.nn.Module):
+    """The adversary: looks at the leading edge as it was and as it becomes, patch by patch (PatchGAN, Isola 2017)."""
+
+    def __init__(self, width: int = 24):
+        super().__init__()
+        layers = [torch.nn.Conv2d(8, width, 3, padding=1)]
+        for given, made, size, stride in ((1, 2, 4, 2), (2, 3, 4, 2), (3, 3, 3, 1)):
+            layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(given * width, made * width, size, stride, 1)]
+        layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(3 * width, 1, 3, padding=1)]
+        self.layers = torch.nn.Sequential(*layers)
+
+    def forward(self, moved, entered, told, strip):
+        """The moved strip, what is missing in it, what was told for each row and the strip to be judged.
+
+        (B, C, H, S), C = 3, 1, 1, 3 -> (B, 1, H/4, S/4), above 0 for what looks like footage.
+        """
+        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, told - 0.5, strip - 0.5], 1))
 
 
 class Trainer:
@@ -67,10 +80,7 @@ class Trainer:
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
-        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 5e-4, betas=(0.0, 0.99))
-        part = min(config.part, net.config.width)
-        self.shadows = Shadows(dataset, 2 * config.batch, part, device, np.random.default_rng(seed + 1), STRAY)
-        self.dreams = Dreams(dataset, config.dreams, part, device, np.random.default_rng(seed))
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 2e-3, betas=(0.5, 0.99))
         self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -99,40 +109,22 @@ class Trainer:
         part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
-        astray = entering and self._random(1).item() < config.astray
         depth = depth // 2 if entering else depth
+        batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
+        batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
         with quick():
-            if astray:
-                state, batch = self.shadows.now(net)
-                depth, noise, whole = 0, torch.zeros(len(state.speed), device=self.device), batch.frames[:, BEFORE - 1]
-            else:
-                batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
-                batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
-                state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
+            state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
-            parts = self._grade(batch, depth, state, noise, whole, off, entering)
-        if astray:
-            with quick():
-                self.shadows.follow(net, batch)
-        lesson = None
-        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
-            with quick():
-                parts["fool"], lesson = self._dream()
+            parts, adversary = self._grade(batch, depth, state, noise, whole, off, entering)
         loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         self.optimiser.step()
-        if lesson is not None:
-            with quick():
-                loss = self._judge_errs(*lesson)
-            self.judge_optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.judge_optimiser.step()
-            self.judged += 1
-            parts["judge"] = loss
+        if adversary is not None:
+            self._teach_judge(*adversary)
         self.steps += 1
         self._follow()
         for name, value in parts.items():
@@ -167,16 +159,17 @@ class Trainer:
         other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
         gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
         tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
+        lift = torch.where(other, 0.16 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
         green = torch.where(other, 0.08 * (self._random(B) - 0.5), zero)
         colour = torch.stack([gain * (1 + tint), gain * (1 + green), gain * (1 - tint)], 1)[:, :, None, None]
         rough = [noise.view(-1, 1, 1, 1) * self._grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
-        shown = tuple(worlds.quantise(f * colour + rough[min(back, 1)]) for back, f in enumerate(state.shown))
-        lattice = worlds.quantise(state.lattice * colour + rough[0])
-        whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour)
+        shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
+        lattice = worlds.quantise(state.lattice * colour + lift + rough[0])
+        whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
     def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
-        """The parts of the loss on the true next frame.
+        """The parts of the loss on the true next frame, and a lesson for the judge: (given, fake, real) or None.
 
         whole: the full picture that the light is read from; off: wrong colours at the edge, to be mended; entering:
         only what enters is taught.
@@ -184,50 +177,61 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
+        vector = worlds.tell(state, told, noise)
         code = net.encoder(state.shown[0], after, told[:, 0])
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
-            carried = worlds.carry(net, seen, told, code, noise, whole)
-        logits, colours, features = carried.logits.float(), carried.colours.float(), carried.features
-        prior_loss = self._grade_prior(batch, depth, seen.shown[0])
-
-        moved = carried.moved[..., -S:].detach()
-        # The painter paints where the pixels lie, which is up to a pixel away from where they are shown.
+            logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
+            logits, colours = logits.float(), colours.float()
+            relit = worlds.relight(state.lattice, net.light(whole, vector).float())
         with torch.no_grad():
-            target = transport.sample(after, carried.classes, -carried.phase, worlds.moves_down(net))[..., -S:]
-        missing = self._gaps(carried.entered[..., -S:].float())
+            total = state.phase + net.bank[None] * told[:, :1, None]
+            vertical = bool((net.bank[:, 1] != 0).any())
+            classes = logits[:, :K].argmax(1)
+            every = transport.sample(relit, classes, total, vertical)
+            means, moved = every.mean(3, keepdim=True), every[..., -S:]
+            column = torch.arange(every.shape[3], device=self.device)
+            missing = (column + transport.pick(total, classes)[..., 0] > every.shape[3] - 0.75)[:, None, :, -S:].float()
+        missing = self._gaps(missing)
+        prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
         known = (moved + off[..., -S:]).clamp(0, 1)
-        painted, over = net.painter(known, missing, *(those.detach() for those in worlds.rows_of(carried.moved)), features, code)
-        painted, over = painted.float(), over.float()
+        target = after[..., -S:]
+        adversary, parts = None, {}
+        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
+            drawn = net.prior.sample(prior_seen, past, self.generator)  # as at the show: no code from the truth
+            twice = [torch.cat([x, x]) for x in (known, missing, means, features)]
+            painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
+            own = F.interpolate(prior_seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
+            fake = torch.where(missing > 0, dreamt, moved)
+            for parameter in self.judge.parameters():
+                parameter.requires_grad_(False)
+            if self.judged >= JUDGE_LEARNS:
+                parts["fool"] = -config.adversary * _over(missing, self.judge(moved, missing, own, fake).float())
+            adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
+        else:
+            painted = net.painter(known, missing, means, features, code).float()
         strip = torch.where(missing > 0, painted, moved)
-        zone = torch.zeros_like(missing)
-        zone[..., -ZONE:] = 1 - missing[..., -ZONE:]
+
         detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
                      zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        weight = (0.1 + 0.4 * zone + missing * rows) * (1 + 16 * box(box(detail)))
-        parts = {}
+        weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
         parts["paint"] = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
-        paint_error = (painted.detach() - target).abs().mean(1, keepdim=True)
-        with torch.no_grad():
-            costs = torch.cat([box((known - target).abs().mean(1, keepdim=True)), box(paint_error) + config.over], 1)
-            where = zone * (told[:, 0] > 0).view(-1, 1, 1, 1)
-        parts["over"] = 0.5 * class_loss(torch.cat([-over, over], 1) / 2, costs, weight=where)
         parts["prior"] = 0.3 * prior_loss
         if self.steps % 2 == 0:  # by turns with the adversary
             parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
         if entering:
-            return parts
+            return parts, adversary
         with torch.no_grad():
-            total = state.phase + carried.shift
-            proposals, entered = transport.candidates(carried.lattice, total, worlds.moves_down(net))
+            proposals, entered = transport.candidates(relit, total, vertical)
             errors = (proposals - after[:, None]).abs().mean(2)
+            paint_error = (painted - target).abs().mean(1, keepdim=True)
             edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
             errors[..., -S:] = torch.where(edge, paint_error.expand(-1, K, -1, -1), errors[..., -S:])
             # Whether calm ground enters or its last pixel is copied on cannot be seen; copied on it is a streak. In doubt
-            # the edge goes with what most of its row does: not with the last thing that came in, whose sky would be a box.
-            further_in = torch.softmax(logits[:, :K, :, :-10], 1).mean(3, keepdim=True)
+            # the edge goes with what its row does further in.
+            further_in = torch.softmax(logits[:, :K, :, -20:-10], 1).mean(3, keepdim=True)
             errors[..., -10:] -= config.along * further_in
             touch_error = (colours - after).abs().mean(1, keepdim=True) + config.touch
             errors = box(torch.cat([errors, touch_error], 1))
@@ -235,19 +239,8 @@ class Trainer:
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
         parts["classes"] = config.moving * class_loss(logits, errors)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
-        relit = worlds.relight(state.lattice, carried.light)
         parts["light"] = 4 * light_loss(relit, after)
-        return parts
-
-    def _dream(self) -> tuple[torch.Tensor, tuple]:
-        """What the judge holds against the dreams, and its own next lesson."""
-        edge, real, told, painted = self.dreams.lesson(self.net, self.generator)
-        fool = edge.new_zeros(())
-        if self.judged >= JUDGE_LEARNS:
-            for parameter in self.judge.parameters():
-                parameter.requires_grad_(False)
-            fool = -self.config.adversary * _over(painted, self.judge(edge, told).float())
-        return fool, (edge.detach(), real, told)
+        return parts, adversary
 
     def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
         """For half of the pictures, a gap of random width at the edge instead of what the classes leave open.
@@ -267,12 +260,12 @@ class Trainer:
         """
         B, C, H, W = image.shape
         coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
-        rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.02 * F.interpolate(fine, size=(H, 1))
+        rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
         return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
 
-    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> torch.Tensor:
-        """How badly the prior foretells the next code, nats a row."""
+    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """How well the prior foretells the next code; what it saw and the past codes, with all controls told."""
         net, now = self.net, BEFORE - 1 + depth
         frames, controls = batch.frames, batch.controls
         B, M = frames.shape[0], net.config.memory
@@ -286,8 +279,10 @@ class Trainer:
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
             seen = prior_sees(image, controls[:, now + 1], told, BANDS)
+            all_told = prior_sees(image, controls[:, now + 1], torch.ones_like(told), BANDS)
         guess = net.prior(seen, past, codes[0])
-        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+        loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+        return loss, all_told, past
 
     def _grade_prior_alone(self) -> torch.Tensor:
         """More lessons for the prior alone: it is small, and what enters is as good as its guesses."""
@@ -307,11 +302,16 @@ class Trainer:
         guess = net.prior(seen, past, codes[0])
         return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
 
-    def _judge_errs(self, fake: torch.Tensor, real: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """The adversary's hinge loss (Lim and Ye 2017): 2 when it cannot tell, 0 when it always can."""
+    def _teach_judge(self, given: tuple, fake: torch.Tensor, real: torch.Tensor) -> None:
+        """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
         for parameter in self.judge.parameters():
             parameter.requires_grad_(True)
-        return sum(F.relu(1 + sign * self.judge(edge, told).float()).mean() for sign, edge in ((-1, real), (1, fake)))
+        loss = sum(_over(given[1], F.relu(1 + sign * self.judge(*given, strip))) for sign, strip in ((-1, real), (1, fake)))
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimiser.step()
+        self.judged += 1
+        self.losses["judge"] = 0.98 * self.losses.get("judge", 2.0) + 0.02 * float(loss.detach())
 
 
 def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
