@@ -12,6 +12,7 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj": 0,
     "vj.errors": 1,
     "vj.signals": 1,
+    "vj.cues": 1.2,
     "vj.settings": 1.5,
     "vj.controls": 2,
     "vj.model": 2,

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from vj.model.generator import ARCHITECTURE
 from vj.model.net import ModelConfig, Net
-from vj.train import judge, obeying, trials
-from vj.train.report import Figure
+from vj.train import chart, judge, obeying, trials
+from vj.train.report import Figure, Report
 from vj.train.trainer import fresh
 from vj.weights import Card
 
@@ -201,3 +201,13 @@ def test_work_is_counted_as_by_hand():
         linear(torch.zeros(2, 5))
 
     assert judge.count_flops(both, run) == 2 * (3 * 9 * 8 * 10 * 12) + 2 * (2 * 5 * 7)
+
+
+def test_a_chart_rises_where_the_figure_does_and_leaves_out_what_is_not_known():
+    reports = [Report((Figure("skill.told", value), Figure("timing.far", None)), np.zeros((4, 4, 3), np.uint8), {"step": step})
+               for step, value in ((300, 9.0), (100, 1.0), (200, 5.0))]  # fmt: skip
+    drawn = chart.draw(reports)
+    ys, xs = np.nonzero((drawn == chart.INKS[0]).all(2)[44:, : chart.WIDTH])
+    assert len(xs) > 50 and np.corrcoef(xs, ys)[0, 1] < -0.9  # up to the right, whatever the order given
+    untold = drawn[chart.HEIGHT :, chart.WIDTH :][: chart.HEIGHT]
+    assert not (untold == chart.INKS[0]).all(2).any()

@@ -431,7 +431,7 @@ def test_without_a_learnt_upscaler_another_is_taken(monkeypatch):
 
 def test_what_the_trainer_leaves_for_the_upscaler_is_taken_once(tmp_path):
     taught = []
-    show = SimpleNamespace(slot=WeightsSlot(tmp_path), screen=SimpleNamespace(teach=taught.append), _upscaler=0)
+    show = SimpleNamespace(slot=WeightsSlot(tmp_path), screen=SimpleNamespace(teach=taught.append), _upscaler=None)
     live.LiveShow._take_upscaler(show)
     assert not taught
     (tmp_path / upscale.NAME).write_bytes(b"half a file")

@@ -1,6 +1,7 @@
 """Learning learns, resumes where it was, and never lets worse weights pass. The worker is a real process."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch
 from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
+from vj.model.generator import Generator
+from vj.signals import Controls
 from vj.train.dataset import Dataset, Usual
-from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start
+from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
 from vj.train.worker import Worker
 from vj.weights import WeightsSlot, read, write
@@ -131,6 +134,31 @@ def test_the_worker_publishes_and_ends_when_told(tmp_path):
     assert read(WeightsSlot(slot).latest())[0].version >= 1
 
 
+def test_the_worker_goes_over_to_other_footage(tmp_path):
+    write(tmp_path / "start.safetensors", *learner().publishable())
+    slot, first, then = tmp_path / "slot", prepared(tmp_path / "footage"), prepared(tmp_path / "other")
+    with Worker(tmp_path / "start.safetensors", first, slot, seconds_per_update=0.1, config=QUICK) as worker:
+        worker.switch(tmp_path / "nothing")  # said, and the old footage goes on
+        worker.switch(then)
+        for _ in range(900):
+            newest = WeightsSlot(slot).latest()
+            if not worker.alive or (newest is not None and read(newest)[0].footage == str(then)):
+                break
+            time.sleep(0.1)
+        assert worker.alive
+    assert read(WeightsSlot(slot).latest())[0].footage == str(then)
+
+
+def test_other_footage_of_another_size_is_refused_and_the_learner_stays():
+    student = learner()
+    other = footage()
+    other = replace(other, card=replace(other.card, width=other.card.width + 8))
+    with pytest.raises(WeightsError, match="prepare it in that size"):
+        switched(student, other, "wide")
+    student.run(2)
+    assert student.steps == 2
+
+
 def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):
     with Worker(None, tmp_path / "nothing", tmp_path / "slot") as worker:
         for _ in range(900):
@@ -138,3 +166,13 @@ def test_a_worker_without_footage_says_so_and_the_show_goes_on(tmp_path):
                 break
             time.sleep(0.1)
         assert "prepared footage" in worker.report().message
+
+
+@pytest.mark.parametrize(("height", "width"), [(54, 96), (30, 70)])
+def test_a_picture_need_not_be_a_multiple_of_eight(height, width):
+    clip = footage(height=height, width=width)
+    student = Learner(clip, start(clip, config=SMALL), QUICK)
+    student.run(8)
+    generator = Generator(*student.publishable())
+    frames = [generator.step(Controls()).pixels for _ in range(3)]
+    assert frames[-1].shape == (height, width, 3) and student.check().finite

@@ -27,9 +27,17 @@ def run(part: str, seconds: float, footage: list[Path] | None = None) -> None:
     if part == "stage":
         stage(footage)
         return
-    parts = {"generator": generator, "pace": pace, "soak": soak, "render": film, "latency": light}
+    parts = {"generator": generator, "pace": pace, "soak": soak, "render": film, "latency": light, "ear": ear}
     for name in ("generator", "pace", "render") if part == "all" else (part,):
         parts[name](seconds)
+
+
+def ear(seconds: float) -> None:
+    """What the ear costs and how soon it tells."""
+    from vj.audio import bench_ear
+
+    for figure in bench_ear.measure(min(max(seconds, 5.0), 80.0)):
+        print(f"  {figure.name:28} {figure.value:8.2f} {figure.unit:6} {figure.note}")
 
 
 # ------------------------------------------------------------------------------------------------- the generator

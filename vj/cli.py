@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vj import __version__
+from vj.cues import Cue
 from vj.errors import VJError
 from vj.settings import Settings
 
@@ -79,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     _judge(_command(commands, "judge", judge, "measure weights on footage that they never saw",
         "examples:\n"
         "  vj judge models/starter.safetensors --footage trip.mp4\n"
-        "  vj judge last --footage trip.mp4 --frames 1000 --json"))  # fmt: skip
+        "  vj judge last --footage trip.mp4 --frames 1000 --json\n"
+        "  vj judge kept/ --footage trip.mp4 --frames 1000 --plot learning.png"))  # fmt: skip
     _command(commands, "devices", devices, "monitors, sound, MIDI and the compute device, by the names options take",
         "example:\n  vj devices")  # fmt: skip
     _bench(_command(commands, "bench", bench, "figures of speed, as ratios in one run",
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "  render      seconds of film for a second of work\n"
         "  latency     ms from a sound to its light, on a virtual sound card and screen, over --seconds of hits\n"
         "  stage       ms of each upscaler and look, beside a plain blit; what moving and upscaling are worth on footage\n"
+        "  ear         what hearing costs of a core, and how soon a hit is told\n"
         "  all         generator, pace and render\n\n"
         "examples:\n"
         "  vj bench generator\n"
@@ -140,6 +143,8 @@ def _render(add: argparse.ArgumentParser) -> None:
 
 def _common(add: argparse.ArgumentParser) -> None:
     add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or what vj footage prepared")
+    add.add_argument("--then", action="append", type=_cue, metavar="PATH[@S]",
+                     help="footage to go over to when n is pressed, or at that second; again for more")  # fmt: skip
     which = add.add_mutually_exclusive_group()
     which.add_argument("--weights", metavar="FILE", help="weights to start from; 'last' are those of the last show")
     which.add_argument("--from-scratch", action="store_true", help="start from nothing, as in 2017")
@@ -159,31 +164,37 @@ def _learn(add: argparse.ArgumentParser) -> None:
     start = add.add_mutually_exclusive_group()
     start.add_argument("--from", dest="start", type=Path, metavar="FILE", help="go on from these weights")
     start.add_argument("--resume", action="store_true", help="go on from the output file itself")
-    add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
+    add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
+    add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
 
 
 def _footage(add: argparse.ArgumentParser) -> None:
     add.add_argument("footage", nargs="+", type=Path, metavar="FOOTAGE", help="videos, or folders of pictures")
     add.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for what is prepared")
-    add.add_argument("--size", type=_size, default=(160, 96), metavar="WxH", help="of a model frame, 160x96")
+    add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
 
 
 def _hear(add: argparse.ArgumentParser) -> None:
     add.add_argument("sound", type=Path, metavar="SOUND", help="a sound file")
+    add.add_argument("--ahead", action="store_true", help="beats in the light of the whole file, not as if live")
     add.add_argument("--plot", type=Path, metavar="OUT.png", help="also draw level, bands, onsets, beats and bars")
 
 
 def _judge(add: argparse.ArgumentParser) -> None:
-    add.add_argument("weights", metavar="WEIGHTS", help="a weights file, or 'last'")
+    add.add_argument("weights", nargs="+", metavar="WEIGHTS", help="weights files, folders of them, or 'last'")
     add.add_argument("--footage", type=Path, metavar="PATH", help="a video, a folder, or prepared footage")
     add.add_argument("--frames", type=_whole(10, 10**6), default=10_000, metavar="N", help="own frames to roll (10000)")
     add.add_argument("--json", action="store_true", help="print JSON")
+    add.add_argument("--plot", type=Path, metavar="OUT.png", help="draw how several weights come on, by their steps")
+    add.add_argument("--music", type=Path, metavar="SOUND", help="only: do they play this piece? 'demo' is our own")
+    add.add_argument("--drums", type=Path, metavar="FILE", help="when its drums sound: lines of seconds and KD, SD or HH")
 
 
 def _bench(add: argparse.ArgumentParser) -> None:
-    add.add_argument("part", nargs="?", default="all", choices=("generator", "pace", "soak", "render", "latency", "stage", "all"),
-                     metavar="PART", help="generator, pace, soak, render, latency, stage or all")  # fmt: skip
+    add.add_argument("part", nargs="?", default="all",
+                     choices=("generator", "pace", "soak", "render", "latency", "stage", "ear", "all"),
+                     metavar="PART", help="generator, pace, soak, render, latency, stage, ear or all")  # fmt: skip
     add.add_argument("--seconds", type=_number(1, 10**6), default=60.0, metavar="S", help="of each show (60)")
     add.add_argument("--footage", nargs="+", type=Path, metavar="VIDEO", help="stage: videos to judge by (the demo's)")
 
@@ -195,6 +206,15 @@ def _size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 1280x720") from None
     if not (16 <= width <= 16384 and 16 <= height <= 16384):
         raise argparse.ArgumentTypeError(f"{text!r} is out of range: 16x16 to 16384x16384")
+    return width, height
+
+
+def _model_size(text: str) -> tuple[int, int] | str:
+    if text == "auto":
+        return text
+    width, height = _size(text)
+    if width % 2 or height % 2 or not (48 <= width <= 1024 and 32 <= height <= 1024):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be a model frame: even numbers from 48x32 to 1024x1024")
     return width, height
 
 
@@ -220,10 +240,18 @@ def _whole(low: int, high: int):
     return parse
 
 
+def _cue(text: str) -> Cue:
+    try:
+        return Cue.parse(text)
+    except VJError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _settings(words: argparse.Namespace) -> Settings:
     """The defaults, with every word that was given in its place."""
     given = {name: value for name, value in vars(words).items() if value is not None and hasattr(Settings, name)}
     settings = replace(Settings(), **given)
+    settings = replace(settings, then=tuple(settings.then))
     if getattr(words, "no_learn", False):
         settings = replace(settings, learn=False)
     if getattr(words, "no_limiter", False):
@@ -255,7 +283,7 @@ def render(words: argparse.Namespace) -> None:
 def learn(words: argparse.Namespace) -> None:
     from vj import commands
 
-    how = (words.minutes, words.steps, words.start, words.resume, words.seed)
+    how = (words.minutes, words.steps, words.start, words.resume, words.seed, words.keep)
     commands.learn(words.footage, words.output, words.size, *how)
 
 
@@ -268,7 +296,7 @@ def footage(words: argparse.Namespace) -> None:
 def hear(words: argparse.Namespace) -> None:
     from vj.audio import hear as hearing  # alone: the ear needs no torch, and starts in a moment
 
-    for line in hearing.hear(words.sound):
+    for line in hearing.hear(words.sound, words.ahead):
         print(line)
     if words.plot:
         hearing.plot(words.sound, words.plot)
@@ -277,7 +305,7 @@ def hear(words: argparse.Namespace) -> None:
 def judge(words: argparse.Namespace) -> None:
     from vj import commands
 
-    commands.judge(words.weights, words.footage, words.frames, words.json)
+    commands.judge(words.weights, words.footage, words.frames, words.json, words.plot, words.music, words.drums)
 
 
 def devices(_words: argparse.Namespace) -> None:

@@ -10,32 +10,60 @@ import numpy as np
 import rich
 
 from vj import midi, opening, weights
+from vj.audio import demo_music
 from vj.audio import source as sounds
+from vj.audio.features import FeatureExtractor
+from vj.audio.files import SoundFile
+from vj.controls import SoundTable
 from vj.errors import FilmError, WeightsError
 from vj.model import device
 from vj.model.generator import Generator
-from vj.model.speed import frame_seconds, half_the_threads
+from vj.model.speed import fitting_size, frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings
-from vj.signals import Controls
+from vj.settings import table as read_table
+from vj.signals import Controls, Knobs
+from vj.train import chart, music
 from vj.train import footage as footages
 from vj.train import judge as judging
 from vj.train import learn as learning
 
 PREVIEW = (4, 2)  # columns and rows of the preview's frames
 PREVIEW_EVERY = 8  # model frames from one to the next
+KEPT = 20.0  # s from one kept copy of the weights to the next
+MUSIC_SECONDS = 90.0  # of a piece that is played to be judged
+DRUMS = {"KD": "kick", "SD": "snare", "HH": "hat", "CY": "hat", "RC": "hat", "kick": "kick", "snare": "snare", "hat": "hat"}
+SEVERAL = 0.4  # effort of judging each of several weights
 
 
-def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float | None, steps: int | None,
-          begin: Path | None, resume: bool, seed: int) -> None:  # fmt: skip
-    """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way."""
+def _model_size(asked: tuple[int, int] | str | None, sources: list[Path]) -> tuple[int, int]:
+    """(width, height) px: as asked, as measured ("auto"), as prepared, else the usual."""
+    if asked == "auto":
+        return fitting_size(device.pick())
+    if asked is None and len(sources) == 1 and (sources[0] / "card.json").is_file():
+        card = footages.load(sources[0]).card
+        return card.width, card.height
+    return asked or (Settings().width, Settings().height)
+
+
+def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, minutes: float | None, steps: int | None,
+          begin: Path | None, resume: bool, seed: int, keep: Path | None = None) -> None:  # fmt: skip
+    """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way.
+
+    keep: a folder for a copy of the weights every KEPT seconds, for `vj judge FOLDER --plot`.
+    """
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     if not out.parent.is_dir():
         raise WeightsError(f"There is no folder {out.parent} for the weights: make it or choose another place.")
     if resume and not out.is_file():
         raise WeightsError(f"There is nothing to resume: {out} does not exist. Leave --resume out.")
+    if keep is not None:
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WeightsError(f"The folder {keep} cannot be made: choose another place.") from error
     first = weights.read(out if resume else begin) if resume or begin else None
-    width, height = (first[0].width, first[0].height) if first else size
+    width, height = (first[0].width, first[0].height) if first else _model_size(size, sources)
     prepared = opening.footage_of(sources, height, width)
     seconds = None if steps else 60 * (minutes or 10)
     words = f"--steps {steps}" if steps else f"--minutes {(minutes or 10):g}"
@@ -44,10 +72,13 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int], minutes: float 
     compute = device.pick()
     half_the_threads()
     with opening.bar(out.name) as tell:
-        seen = [None]
+        seen, kept = [None], [time.monotonic()]
 
         def progress(share: float, learner: learning.Learner, check: learning.Check) -> None:
             tell(share, f"loss {learner.loss:.3f}, step {learner.steps}, skill {check.skill:+.1f} dB")
+            if keep is not None and time.monotonic() >= kept[0] + KEPT:
+                kept[0] = time.monotonic()
+                weights.write(keep / f"{learner.steps:06d}.safetensors", *learner.publishable(check))
             if check is not seen[0]:
                 seen[0] = check
                 _preview(learner.publishable(check), out.with_suffix(".png"), compute)
@@ -71,9 +102,9 @@ def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
         raise FilmError(f"The preview {path} cannot be written: free some room or choose another place.")
 
 
-def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
+def footage(sources: list[Path], out: Path, size: tuple[int, int] | str | None) -> None:
     """Prepares footage and says what is in it, and what was left out and why. size: (width, height) px."""
-    width, height = size
+    width, height = _model_size(size, [])
     card = opening.prepare(sources, out, height, width)
     print(f"{out}: {card.count} frames of {card.width}x{card.height} in {len(card.clips)} clips, {card.fps:g} a second")
     for sentence in card.left_out:
@@ -81,23 +112,94 @@ def footage(sources: list[Path], out: Path, size: tuple[int, int]) -> None:
     print(f"  contact sheet: {out / 'sheet.png'}")
 
 
-def judge(name: str, footage: Path | None, frames: int, as_json: bool) -> None:
-    """Measures weights on the held-back part of footage, and writes a contact sheet of what they imagine."""
-    path = opening.weights_file(name)
-    card, tensors = weights.read(path)
-    prepared = footages.load(opening.ready_footage(footage, card.height, card.width))
-    sheet = Path(f"{path.stem}-judged.png")
-    with opening.bar(path.name) as tell:
-        report = judging.judge(card, tensors, prepared, frames, tell)
+def judge(names: list[str], footage: Path | None, frames: int, as_json: bool, plot: Path | None = None,
+          piece: Path | None = None, drums: Path | None = None) -> None:  # fmt: skip
+    """Measures weights on the held-back part of footage, and writes a contact sheet of what they imagine.
+
+    piece: only whether they play this piece, whose drums stand in the file `drums` ("demo": our own piece). Of several
+    weights (files, or folders of them) `plot` draws how they come on; the sheet and the table are the last's.
+    """
+    paths = [path for name in names for path in _weights_files(name)]
+    reports = []
+    for path in paths:
+        card, tensors = weights.read(path)
+        prepared = footages.load(opening.ready_footage(footage, card.height, card.width))
+        if piece is not None:
+            reports.append(_judge_music(path, card, tensors, prepared, piece, drums))
+            continue
+        with opening.bar(path.name) as tell:
+            reports.append(judging.judge(card, tensors, prepared, frames, tell, 1.0 if len(paths) == 1 else SEVERAL))
+        if not as_json and len(paths) > 1:
+            print(f"{path.name}: step {card.step}, {_in_short(reports[-1])}")
+    report = max(reports, key=lambda those: those.about["step"])
+    sheet = Path(f"{paths[reports.index(report)].stem}-judged.png")
     try:
         report.write_sheet(sheet)
     except OSError as error:
         raise FilmError(f"The contact sheet {sheet} cannot be written here: go to a folder of yours.") from error
+    if plot is not None and not cv2.imwrite(str(plot), cv2.cvtColor(chart.draw(reports), cv2.COLOR_RGB2BGR)):
+        raise FilmError(f"The chart {plot} cannot be written: give a name that ends in .png, in a folder of yours.")
     if as_json:
-        print(json.dumps({**report.as_dict(), "sheet": str(sheet)}, indent=1))
+        several = {"updates": [one.as_dict() for one in reports]} if len(reports) > 1 else {}
+        print(json.dumps({**report.as_dict(), **several, "sheet": str(sheet)}, indent=1))
     else:
         rich.print(report.table())
-        print(f"contact sheet: {sheet}")
+        print(f"contact sheet: {sheet}" + (f"; chart: {plot}" if plot else ""))
+
+
+def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path | None) -> judging.Report:
+    """How well the weights play a piece: every control that it tells, against what enters."""
+    settings = Settings()
+    demo = str(sound) == "demo"
+    sound = opening.sound_file(settings) if demo else sound
+    if drums is None and not demo:
+        raise WeightsError("Say when the drums of that piece sound: --drums FILE, a line each: seconds, and KD, SD or HH.")
+    times = demo_music.make()[1] if demo else read_drums(drums)
+    mapping, table = opening.mapping(read_table(settings.table), card), []
+    ear = FeatureExtractor(settings.rate, settings.hop)
+    with SoundFile(sound, settings.rate) as opened:
+        seconds = min(opened.seconds, MUSIC_SECONDS)
+        heard = np.concatenate([block.mean(1) for block in opened.stereo_blocks(settings.rate)])
+    ends = (np.arange(1, max(int(seconds * card.fps), 2)) * settings.rate / card.fps).astype(int)
+    for samples in np.split(heard[: ends[-1]], ends[:-1]):
+        table.append(mapping.turn(ear.feed(samples), Knobs(), 1 / card.fps).vector())
+    bands = SoundTable.parse(read_table(settings.table)).entries
+    frames = {bands[name]: np.unique(np.asarray(those) * card.fps // 1) for name, those in times.items() if name in bands}
+    with opening.bar(path.name) as tell:
+        found = music.judge_music(Generator(card, tensors), judging.reference_of(prepared), np.array(table), frames, tell)
+    about = {"title": f"{path.name} plays {sound.name}", "step": card.step}
+    return judging.Report(tuple(found.figures), judging.sheet(found.pictures), about)
+
+
+def read_drums(path: Path) -> dict[str, list[float]]:
+    """{kick, snare, hat: times in s} from lines of a time and a class (KD, SD, HH, or the words). Raises FilmError."""
+    times: dict[str, list[float]] = {}
+    try:
+        for line in path.read_text("utf-8").splitlines():
+            words = line.split()
+            if len(words) >= 2 and words[1] in DRUMS:
+                times.setdefault(DRUMS[words[1]], []).append(float(words[0]))
+    except (OSError, ValueError) as error:
+        raise FilmError(f"The drums {path} cannot be read: each line is a time in seconds and KD, SD or HH.") from error
+    if not times:
+        raise FilmError(f"{path} names no drums: each line is a time in seconds and KD, SD or HH.")
+    return times
+
+
+def _weights_files(name: str) -> list[Path]:
+    """A weights file, or all in a folder, by name."""
+    if not Path(name).is_dir():
+        return [opening.weights_file(name)]
+    found = sorted(path for path in Path(name).glob("*.safetensors") if not path.name.endswith(".progress.safetensors"))
+    if not found:
+        raise WeightsError(f"The folder {name} holds no weights: `vj learn --keep {name}` fills it.")
+    return found
+
+
+def _in_short(report: judging.Report) -> str:
+    shown = ("skill.told", "sharpness.100.gradient", "sharpness.1000.gradient", "timing.all")
+    known = {figure.key: figure.value for figure in report.figures}
+    return ", ".join(f"{key} {known[key]:.2f}" for key in shown if known.get(key) is not None)
 
 
 def devices() -> None:

@@ -10,12 +10,13 @@ import logging
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vj import gauges, keeping, opening
 from vj.audio.features import FeatureExtractor
 from vj.audio.listener import Listener
+from vj.cues import Cues
 from vj.midi import KnobTable, Midi, NoMidi, open_midi
 from vj.model.speed import frame_seconds
 from vj.player import Player, choose
@@ -39,6 +40,7 @@ log = logging.getLogger("vj")
 HUD_SECONDS = 0.5  # between two readings of the gauges
 DRAWN = 10  # pictures, to measure what one takes
 LEAST_WAIT = 0.35  # of an interval between two pictures, that also a hit waits
+NUDGE = 0.01  # s that a press moves the beats
 HANGS = 2.0  # s without a model frame that are worth a word
 HEADLESS_RATE = 30.0  # pictures a second without a window
 
@@ -87,7 +89,7 @@ def play(settings: Settings) -> None:
         player = stack.enter_context(Player(maker, model_rate, delay.listen, inbox, fade, trace))
         names, rates = (generator.device, opening.sound_name(settings)), (display_rate, model_rate)
         parts = (settings, window, screen, book, midi, listener, stamps, delay, player, names, rates)
-        show = LiveShow(*parts, worker, slot, recorder, trace)
+        show = LiveShow(*parts, worker, slot, recorder, trace, opening.cued(settings, start))
         stack.enter_context(keeping.quiet_memory())
         with contextlib.suppress(KeyboardInterrupt):
             show.run()
@@ -128,13 +130,15 @@ class LiveShow:
     slot: WeightsSlot | None = None
     recorder: FilmRecorder | None = None
     trace: Trace | None = None
+    cued: Sequence[tuple] = ()  # what Worker.switch wants of each footage
 
     def __post_init__(self):
+        self._cues = Cues(tuple(cue.at for cue in self.settings.then))
         self._pace, self._log_pace = gauges.Pace(), gauges.Pace()
         self._latency = self._network = 0.0  # s, of the last picture: through the display pass, through the network
         self._watchdog, self._slow = Watchdog(1 / self.rates[0]), ""
         self._setup, self._place, self._unsaved = Setup(), self.window.place, False
-        self._upscaler = 0  # when the upscaler's weights in use were written, ns
+        self._upscaler = None  # when the upscaler's weights in use were written, and which file that is
         self._kept = 0  # version of the weights kept as the last ones
         self._said: set[str] = set()  # messages logged
 
@@ -148,11 +152,11 @@ class LiveShow:
         for pace in (self._pace, self._log_pace):
             pace.read_frames(self.player.pulse.frames, began)
         while window.is_open and (settings.seconds is None or last - began < settings.seconds):
-            taps = knobs.taps
+            before = knobs
             knobs = window.turn(self.midi.turn(knobs))
-            if knobs.taps != taps:
-                self.listener.tap()
+            self._beat(before, knobs)
             self.player.knobs = knobs
+            self._go_over(knobs.footages, last - began)
             self._set_up(knobs)
             now = time.perf_counter()
             heard = self.delay.turn(self.screen.output.offset_ms, now)
@@ -195,6 +199,20 @@ class LiveShow:
             return newest.kicks + newest.snares > hits and time.perf_counter() >= soonest
 
         return hit
+
+    def _beat(self, before: Knobs, knobs: Knobs) -> None:
+        """What hands say of the beat."""
+        for name, how, by in (("taps", "tap", ()), ("ones", "one", ()), ("halves", "scale", (0.5,)), ("doubles", "scale", (2.0,)),
+                              ("earlier", "nudge", (-NUDGE,)), ("later", "nudge", (NUDGE,))):  # fmt: skip
+            if getattr(knobs, name) != getattr(before, name):
+                getattr(self.listener, how)(*by)
+
+    def _go_over(self, presses: int, seconds: float) -> None:
+        """Other footage, where its turn has come."""
+        turn = self._cues.turn(presses, seconds)
+        if turn is not None and self.worker is not None:
+            log.info("goes over to the footage %s", self.cued[turn][0])
+            self.worker.switch(*self.cued[turn])
 
     def _set_up(self, knobs: Knobs) -> None:
         """What keys, mouse and MIDI change of the output; the test card while they do."""
@@ -251,9 +269,10 @@ class LiveShow:
     def _take_upscaler(self) -> None:
         """Newer weights of the learnt upscaler, where the trainer has left some beside the network's."""
         path = self.slot.folder / UPSCALER if self.slot is not None else None
-        if path is None or not path.is_file() or path.stat().st_mtime_ns == self._upscaler:
+        mark = (path.stat().st_mtime_ns, path.stat().st_ino) if path is not None and path.is_file() else None
+        if mark is None or mark == self._upscaler:
             return
-        self._upscaler = path.stat().st_mtime_ns
+        self._upscaler = mark
         if (layers := opening.upscaler(path)) is not None:
             self.screen.teach(layers)
             log.info("fresh weights of the upscaler taken")

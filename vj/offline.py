@@ -10,8 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from vj import opening
+from vj.audio.ahead import BeatGrid, look_ahead
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import SoundFile
+from vj.cues import Cues
 from vj.render.screen import Screen
 from vj.render.window import HeadlessWindow
 from vj.settings import Settings, packed, table
@@ -41,7 +43,8 @@ def render(settings: Settings) -> None:
         mapping = opening.mapping(whole, start.card)
         show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)
         ear, knobs = FeatureExtractor(settings.rate, settings.hop), Knobs(look=settings.look)
-        updates = 0
+        ear.follow(BeatGrid(look_ahead(opening.sound_file(settings)), settings.hop / settings.rate))
+        updates, cued, cues = 0, opening.cued(settings, start), Cues(tuple(cue.at for cue in settings.then))
         with opening.bar(settings.film.name) as tell:
             blocks = sound.stereo_blocks(settings.rate // 10)
             for number, samples in enumerate(spans(blocks, settings.rate, fps, count)):
@@ -52,6 +55,10 @@ def render(settings: Settings) -> None:
                 screen.draw(picture, size, knobs, dt=1 / fps)
                 film.write(screen.read())
                 film.write_sound(samples)
+                turn = cues.turn(0, (number + 1) / fps)
+                if learner is not None and turn is not None:
+                    tell(number / count, f"goes over to {cued[turn][0].name}")
+                    learner.switch(*cued[turn])
                 due = int((number + 1) / fps / settings.seconds_per_update + 1e-9)
                 if learner is not None and due > updates and number + 1 < count:
                     updates = due

@@ -65,6 +65,21 @@ def begin(settings: Settings, wait: bool = True) -> Start:
     return Start(card, tensors, path, prepared, sources)
 
 
+def cued(settings: Settings, start: Start) -> list[tuple[Path, tuple[Path, ...]]]:
+    """What Worker.switch wants of each footage of the show: the first one, then each of --then. Raises FootageError."""
+    if not settings.then:
+        return []
+    if start.footage is None:
+        raise FootageError("--then gives footage to learn from, and nothing is learnt here: leave --no-learn out.")
+    found, size = [(start.footage, start.sources)], (start.card.height, start.card.width)
+    for cue in settings.then:
+        if (cue.path / "card.json").is_file() or not cue.path.exists():
+            found.append((ready_footage(cue.path, *size), ()))
+        else:  # the trainer prepares it when its turn comes
+            found.append((_folder(cue.path.stem, [cue.path], *size), (cue.path,)))
+    return found
+
+
 def weights_file(name: str | None) -> Path:
     """None: the starter weights; "last": what the last show learnt; else a file. Raises WeightsError."""
     if name is None:
@@ -160,13 +175,19 @@ class OfflineLearner:
     """Learns so many steps when told, and gives what may be shown: for a film, where learning goes by the show's time."""
 
     def __init__(self, settings: Settings, start: Start):
-        opened = footages.load(start.footage)
+        opened, self._card = footages.load(start.footage), start.card
         net = learn.start(opened, (start.card, start.tensors), settings.seed)
         if start.card.step:
             learn.adopt_footage(net, opened)
         device_name = device.pick(settings.device)
         self._learner = learn.Learner(opened, net, device=device_name, seed=settings.seed, step=start.card.step)
         self._gate, self._version = learn.Gate(), 0
+
+    def switch(self, folder: Path, sources: tuple[Path, ...]) -> None:
+        """Goes on with other footage, prepared first where it has to be."""
+        if sources and not (folder / "card.json").is_file():
+            prepare(list(sources), folder, self._card.height, self._card.width)
+        self._learner, self._gate = learn.switched(self._learner, footages.load(folder), str(folder)), learn.Gate()
 
     def __call__(self, steps: int) -> tuple[weights.Card, dict] | None:
         """The next version, or None where it is worse than those before."""

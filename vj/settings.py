@@ -10,6 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
+from vj.cues import Cue
 from vj.errors import VJError
 
 HERE = Path(__file__).resolve().parent
@@ -58,6 +59,7 @@ class Settings:
     # learning
     learn: bool = True
     footage: Path | None = None  # a video, a folder, or prepared footage; None: the demo footage
+    then: tuple[Cue, ...] = ()  # footage to go over to in mid-show
     seconds_per_update: float = 20.0
     steps_per_update: int = 60  # offline, where learning goes by the show's time
     height: int = 96  # px of footage prepared for a network that has no size yet

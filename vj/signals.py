@@ -72,6 +72,12 @@ class Knobs:
     look: int = 1  # 1..9
     resets: int = 0  # seed reset presses
     taps: int = 0  # tap tempo presses
+    ones: int = 0  # presses of: the first beat of a bar is now
+    halves: int = 0  # presses of: the tempo is half of what is shown
+    doubles: int = 0
+    earlier: int = 0  # presses of: beats a little earlier
+    later: int = 0
+    footages: int = 0  # presses of: go over to the next footage
     blackout: bool = False
     freeze: bool = False
     hud: bool = False

@@ -40,7 +40,7 @@ def build(card, tensors) -> Net:
     config = config_of(card)
     try:
         net = Net(config)
-        net.load_state_dict(tensors)
+        net.load_state_dict({"palette": net.palette, **tensors})  # weights from before it was kept have none
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(UNFIT) from error
     return net.eval()

@@ -22,8 +22,8 @@ from torch import nn
 class ModelConfig:
     """All that shapes the tensors. Stored in the card of every weights file."""
 
-    height: int = 96  # px, a multiple of 8
-    width: int = 160  # px, a multiple of 8
+    height: int = 96  # px, even
+    width: int = 160  # px, even
     classes: int = 16  # motion classes: displacements in the bank
     widths: tuple[int, int, int] = (32, 64, 96)  # channels of the trunk at 1/2, 1/4, 1/8 size
     strip: int = 32  # px at the right edge that the painter can paint
@@ -35,8 +35,8 @@ class ModelConfig:
 
     @property
     def rows(self) -> int:
-        """Code cells along the leading edge, 4 px high each."""
-        return self.height // 4
+        """Code cells along the leading edge, 4 px high each; the last may be cut."""
+        return -(-self.height // 4)
 
 
 HISTORY = (0, 1, 3)  # frames back that the trunk sees
@@ -109,6 +109,8 @@ class Trunk(nn.Module):
         cells = F.interpolate(code.to(x.dtype)[..., None], size=(x.shape[2], 1), mode="nearest")
         told_where = F.pad(cells.expand(-1, -1, -1, CODE_REACH // 2), (x.shape[3] - CODE_REACH // 2, 0))
         x = torch.cat([x, misfit, place.expand(x.shape[0], -1, -1, -1), told_where], 1)
+        tall, wide = x.shape[2:]
+        x = F.pad(x, (0, -wide % 4, 0, -tall % 4), mode="replicate") if tall % 4 or wide % 4 else x
         x = x.contiguous(memory_format=torch.channels_last)
         h1 = self.top(F.silu(self.stem(x)))
         h2 = self.middle(F.silu(self.down1(h1)), e)
@@ -116,7 +118,7 @@ class Trunk(nn.Module):
         for block in self.deep:
             h3 = block(h3, e)
         h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
-        h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)
+        h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)[..., :tall, :wide]
         out = self.head(F.silu(h))
         logits = F.interpolate(out[:, : self.classes + 1], scale_factor=2, mode="bilinear", align_corners=False) * 4
         colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
@@ -184,11 +186,16 @@ class Encoder(nn.Module):
 
     def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
         """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1."""
-        edge = torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5
+        edge = whole_cells(torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5)
         x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
         z = torch.tanh(self.layers(x)[..., 0].float())
         half = (CODE_LEVELS - 1) / 2
         return z + ((z * half).round() / half - z).detach()  # straight-through
+
+
+def whole_cells(edge: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) with its last row repeated until the height is a multiple of 4."""
+    return F.pad(edge, (0, 0, 0, -edge.shape[2] % 4), mode="replicate") if edge.shape[2] % 4 else edge
 
 
 def code_index(code: torch.Tensor) -> torch.Tensor:
@@ -246,9 +253,9 @@ class Prior(nn.Module):
 
 def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:
     """What the prior is shown: (B, PRIOR_SEES, rows), from image (B, 3, H, W), controls (B, 6), told (B,) 1 or 0."""
-    _B, _, H, _ = image.shape
-    rows = H // 4
-    edge = (image[..., -EDGE:] - 0.5).unflatten(2, (rows, 4)).permute(0, 1, 3, 4, 2).flatten(1, 3)  # (B, 3*4*EDGE, rows)
+    edge = whole_cells(image[..., -EDGE:] - 0.5)
+    rows = edge.shape[2] // 4
+    edge = edge.unflatten(2, (rows, 4)).permute(0, 1, 3, 4, 2).flatten(1, 3)  # (B, 3*4*EDGE, rows)
     middle = (torch.arange(rows, device=image.device) + 0.5) / rows
     own = sum(
         controls[:, 1 + i, None] * ((middle >= top) & (middle < bottom))[None] for i, (top, bottom) in enumerate(bands)
@@ -270,6 +277,8 @@ class Net(nn.Module):
         self.encoder = Encoder(config)
         self.prior = Prior(config)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
+        # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
+        self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
         self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))
         self.register_buffer("first_speeds", torch.zeros(config.seeds))

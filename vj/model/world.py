@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model.net import CODE_DIMS, HISTORY, Net
 
+HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
 LOYALTY = 2.0  # by how much another class must be likelier (log odds) before a pixel leaves its own
 
 
@@ -99,7 +100,7 @@ def step(
     means = moved.mean(3, keepdim=True)
     painted = net.painter(moved[..., -S:], entered[..., -S:].float(), means, features, code)
     strip = torch.where(entered[..., -S:], painted.float(), moved[..., -S:])
-    lattice = quantise(torch.cat([moved[..., :-S], strip], 3))
+    lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), controls))
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
     past = [relight(frame, light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
@@ -108,6 +109,18 @@ def step(
         world, lattice=lattice, shown=(shown, *past), phase=phase, speed=controls[:, 0],
         codes=codes, classes=classes, moved=shift,
     )  # fmt: skip
+
+
+def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
+    """Rows whose median colour is none that the footage has there go back a little, whatever stands in them.
+
+    Errors of colour add up over thousands of own frames; held to the footage's own statistics they do not (a cheap
+    relative of the correctors to an invariant measure: Thermalizer, Pedersen et al. 2025). Within them, and where the
+    world stands, nothing is touched.
+    """
+    median = lattice[..., ::4].median(3, keepdim=True).values
+    low, high = net.palette[:, None, :, :, None] * _luma(lattice).mean((1, 2, 3)).view(1, -1, 1, 1, 1)
+    return lattice + HOMING * (median.clamp(low, high) - median) * (controls[:, 0] > 0).view(-1, 1, 1, 1)
 
 
 def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Tensor:

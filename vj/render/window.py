@@ -22,6 +22,10 @@ KEYS = (
     ("f", "full screen"),
     ("up / down", "speed"),
     ("t", "tap tempo"),
+    ("/", "the bar begins now"),
+    (", .", "half, double tempo"),
+    ("[ ]", "beats earlier, later"),
+    ("n", "next footage"),
     ("d", "head-up display"),
     ("h", "this help"),
     ("1 ... 9", "looks"),
@@ -42,7 +46,8 @@ SETUP = ("tab", "backspace", "left", "right", "up", "down")  # keys that set up 
 NAMES = {
     glfw.KEY_TAB: "tab", glfw.KEY_BACKSPACE: "backspace", glfw.KEY_LEFT: "left", glfw.KEY_RIGHT: "right",
     glfw.KEY_SPACE: "space", glfw.KEY_UP: "up", glfw.KEY_DOWN: "down", glfw.KEY_ESCAPE: "escape",
-    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHO0123456789"},
+    glfw.KEY_COMMA: ",", glfw.KEY_PERIOD: ".", glfw.KEY_SLASH: "/", glfw.KEY_LEFT_BRACKET: "[", glfw.KEY_RIGHT_BRACKET: "]",
+    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHON0123456789"},
     **{getattr(glfw, f"KEY_KP_{c}"): c for c in "0123456789"},
 }  # fmt: skip
 
@@ -64,6 +69,18 @@ def press(knobs: Knobs, key: str) -> Knobs:
             return replace(knobs, speed=max(0.0, round(knobs.speed - SPEED_STEP, 3)))
         case "t":
             return replace(knobs, taps=knobs.taps + 1)
+        case "/":
+            return replace(knobs, ones=knobs.ones + 1)
+        case ",":
+            return replace(knobs, halves=knobs.halves + 1)
+        case ".":
+            return replace(knobs, doubles=knobs.doubles + 1)
+        case "[":
+            return replace(knobs, earlier=knobs.earlier + 1)
+        case "]":
+            return replace(knobs, later=knobs.later + 1)
+        case "n":
+            return replace(knobs, footages=knobs.footages + 1)
         case "d":
             return replace(knobs, hud=not knobs.hud)
         case "h":

@@ -17,16 +17,18 @@ from vj.model.generator import ARCHITECTURE, build
 from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import CONTROL_NAMES
-from vj.train.dataset import BEFORE, Dataset, Usual
+from vj.train.dataset import BEFORE, LUMA, Dataset, Usual
 from vj.train.footage import Footage
 from vj.train.losses import slopes
 from vj.train.trainer import TrainConfig, Trainer, fresh
 from vj.weights import Card, write
 
+USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
+BRISK = 8e-4  # for those that turn to other footage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,7 @@ class Check:
 
 def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
-    names = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
-    usual = Usual(*(float(footage.card.usual[name]) for name in names))
+    usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
     return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed)
 
 
@@ -61,6 +62,15 @@ def first_frames(footage: Footage, count: int) -> tuple[torch.Tensor, torch.Tens
     pairs = np.stack([footage.frames[[i, max(i - 1, 0)]] for i in picked])
     speeds = torch.from_numpy(footage.controls[picked, 0].copy())
     return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).flatten(1, 2).contiguous(), speeds
+
+
+def palette(footage: Footage, most: int = 600) -> torch.Tensor:
+    """The 2nd and 98th percentile of each row's median colour, in the frame's mean luma, over the training part: (2, 3, H)."""
+    where = np.concatenate([np.arange(a, b) for a, b in dataset(footage).training])
+    some = footage.frames[where[:: max(1, len(where) // most)]]
+    luma = (some.astype(np.float32) @ np.array(LUMA, np.float32)).mean((1, 2)).clip(1)
+    rows = np.median(some[:, :, ::4], axis=2) / luma[:, None, None]  # (n, H, 3)
+    return torch.from_numpy(np.percentile(rows, [2, 98], axis=0).astype(np.float32)).transpose(1, 2).contiguous()
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
@@ -84,6 +94,7 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
     net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
+    net.palette.copy_(palette(footage))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
@@ -172,6 +183,20 @@ class Learner:
         tensors = net.state_dict().values()
         finite = bool(np.isfinite(skill + sharp)) and all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
         return Check(float(skill), sharp, finite)
+
+
+def switched(learner: Learner, footage: Footage, source: str, config: TrainConfig | None = None) -> Learner:
+    """The same network going on with other footage: its motions and first pictures, and a rate that gets there in minutes.
+
+    WeightsError if the footage is prepared in another size; the learner given is then as it was.
+    """
+    net = learner.trainer.net
+    if (net.config.height, net.config.width) != (footage.card.height, footage.card.width):
+        raise WeightsError(f"The new footage is prepared at {footage.card.width}x{footage.card.height}, the show runs at "
+                           f"{net.config.width}x{net.config.height}: prepare it in that size.")  # fmt: skip
+    adopt_footage(net, footage)
+    config = config or TrainConfig(rate=BRISK)
+    return Learner(footage, net, config, learner.device, learner.recipe, source, step=learner.steps)
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:

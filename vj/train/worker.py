@@ -4,6 +4,7 @@ A spawned process of its own at the lowest priority with one thread (a second in
 weights over through the slot's folder and its figures through a pipe; the show reads both when it likes.
 """
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -15,13 +16,14 @@ import torch
 from vj.errors import VJError
 from vj.signals import LearningReport
 from vj.train import footage as footages
-from vj.train.learn import Gate, Learner, adopt_footage, start
+from vj.train.learn import Gate, Learner, adopt_footage, start, switched
 from vj.train.trainer import TrainConfig
 from vj.weights import WeightsSlot, read
 
 log = logging.getLogger("vj")
 CHUNK = 5  # steps between two looks at the clock and at the door
 SAYS = 2.0  # s between two reports
+RECIPE = "learnt in a show (vj play)"
 
 
 class Worker:
@@ -36,14 +38,16 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         self._ears, mouth = context.Pipe(duplex=False)
-        self._mouth = mouth
+        orders, self._orders = context.Pipe(duplex=False)
+        self._theirs = (mouth, orders)
         words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config, tuple(sources))
-        self._process = context.Process(target=_work, args=(*words, self._stop, mouth), name="vj-trainer", daemon=True)
+        self._process = context.Process(target=_work, args=(*words, self._stop, mouth, orders), name="vj-trainer", daemon=True)
         self._report = LearningReport()
 
     def __enter__(self) -> "Worker":
         self._process.start()
-        self._mouth.close()  # our copy: when the trainer dies, the pipe ends
+        for end in self._theirs:
+            end.close()  # our copies: when the trainer dies, the pipes end
         return self
 
     def __exit__(self, *_) -> None:
@@ -62,6 +66,15 @@ class Worker:
     def pid(self) -> int | None:
         return self._process.pid
 
+    def switch(self, footage: Path, sources: tuple[Path, ...] = ()) -> None:
+        """Goes on with other footage (a prepared folder, made from `sources` first where it is not there yet).
+
+        What was learnt stays and turns into the new world update by update. Never waits; a trainer that has died hears
+        nothing.
+        """
+        with contextlib.suppress(OSError):
+            self._orders.send((Path(footage), tuple(sources)))
+
     def report(self) -> LearningReport:
         """What the trainer last said. Never waits."""
         try:
@@ -72,21 +85,19 @@ class Worker:
         return self._report
 
 
-def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, mouth) -> None:
+def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, mouth, orders) -> None:
     """The process's whole life."""
     os.nice(19) if hasattr(os, "nice") else None
     torch.set_num_threads(1)
     parent = os.getppid()
     try:
         started = None if weights is None else read(weights)
-        if sources and not (footage / "card.json").is_file():
-            _prepare(sources, footage, started[0] if started else None, stop, mouth)
-        opened = footages.load(footage)
+        opened = _open(footage, sources, started[0] if started else None, stop, mouth)
         net = start(opened, started, seed)
         if started is not None:
             adopt_footage(net, opened)
         learner = Learner(opened, net, config, device=device, seed=seed, step=started[0].step if started else 0,
-                          recipe="learnt in a show (vj play)", source=str(footage))  # fmt: skip
+                          recipe=RECIPE, source=str(footage))  # fmt: skip
     except VJError as error:
         mouth.send(LearningReport(message=str(error)))
         return
@@ -95,6 +106,17 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, 
         gate.passes(learner.check())  # what the show starts with is the bar
     due, said = time.monotonic() + seconds, 0.0
     while not stop.is_set() and os.getppid() == parent:
+        try:
+            while orders.poll():
+                footage, sources = orders.recv()
+                opened = _open(footage, sources, learner.publishable()[0], stop, mouth)
+                learner = switched(learner, opened, str(footage), config)
+                gate = Gate()  # what the old world was like is no bar for the new one
+                gate.passes(learner.check())
+        except VJError as error:  # the old footage goes on
+            mouth.send(LearningReport(version, learner.steps, learner.loss, skill, gate.rejected, str(error)))
+        except (EOFError, OSError):  # the show has gone
+            return
         loss = learner.run(CHUNK)
         if time.monotonic() >= due:
             due = time.monotonic() + seconds
@@ -109,6 +131,13 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, 
             continue
         said = time.monotonic()
         mouth.send(LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
+
+
+def _open(footage: Path, sources, card, stop, mouth) -> footages.Footage:
+    """The footage, prepared first where it has to be. VJError."""
+    if sources and not (footage / "card.json").is_file():
+        _prepare(sources, footage, card, stop, mouth)
+    return footages.load(footage)
 
 
 def _prepare(sources, footage, card, stop, mouth) -> None:
