@@ -27,6 +27,11 @@ def test_beats_are_right_from_the_first_and_after_a_change_of_tempo(song):
     assert len(times) <= len(want) + 3
 
 
+def test_what_lies_beyond_what_is_of_interest_is_not_heard(song):
+    whole, part = look_ahead(song, weights=None).times, look_ahead(song, weights=None, seconds=7.0).times
+    assert whole[-1] > 14 and len(part) > 5 and part[-1] < 7.5
+
+
 def test_no_beats_are_known_of_noise(tmp_path):
     path = tmp_path / "noise.wav"
     soundfile.write(path, 0.1 * np.random.default_rng(0).normal(size=6 * RATE), RATE)

@@ -8,6 +8,7 @@ import pytest
 
 from vj import cli
 from vj.errors import VJError
+from vj.render.window import KEYS
 from vj.settings import Settings, table
 
 COMMANDS = ("play", "render", "learn", "footage", "hear", "judge", "devices", "bench")
@@ -144,3 +145,9 @@ def test_a_mistake_in_the_table_is_named(tmp_path, text, named):
         table(tmp_path / "mine.toml")
     with pytest.raises(VJError, match="Cannot read"):
         table(tmp_path / "none.toml")
+
+
+def test_help_names_every_key_of_the_window():
+    said = set(cli.KEYS.replace("up/down", "up / down").replace("...", " ").split())
+    named = {key for keys, _what in KEYS for key in keys.replace("...", " ").split()}
+    assert named - said == set()

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from offscreen import offscreen
 
-from vj.errors import ScreenError, WeightsError
+from vj.errors import WeightsError
 from vj.render.learnt import Learnt
 from vj.render.passes import Pass, ShaderFolder
-from vj.render.window import HeadlessWindow
 from vj.train import upscale
 
 FOLDER = Path(__file__).parents[1] / "shaders"
@@ -43,11 +43,7 @@ def net_of(tensors: dict) -> upscale.Net:
 
 @pytest.fixture(scope="module")
 def gl():
-    try:
-        window = HeadlessWindow((16, 16))
-    except ScreenError as error:
-        pytest.skip(f"no OpenGL at all: {error}")
-    with window:
+    for window in offscreen((16, 16)):
         yield window.context
 
 

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from offscreen import offscreen
 
-from vj.errors import ScreenError
 from vj.render import limit
 from vj.render.limit import COLUMNS, ROWS, Limiter, Meter, gains, light_of_codes
 from vj.render.output import Output
 from vj.render.screen import LOOKS, Screen
-from vj.render.window import HeadlessWindow
 from vj.signals import AudioFeatures, Knobs, Picture
 
 FOLDER = Path(__file__).parents[1] / "shaders"
@@ -46,12 +45,7 @@ def worst_share(light: np.ndarray, fps: int = FPS) -> float:
 
 @pytest.fixture(scope="module")
 def window():
-    try:
-        made = HeadlessWindow(SIZE)
-    except ScreenError as error:
-        pytest.skip(f"no OpenGL at all: {error}")
-    with made:
-        yield made
+    yield from offscreen(SIZE)
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from offscreen import offscreen
 from test_controls import DEFAULT
 
-from vj.errors import ScreenError
 from vj.midi import Decoder, KnobTable
 from vj.render.output import FAR, SQUARE, Output, OutputBook
 from vj.render.screen import Screen
 from vj.render.setup import ITEMS, Setup
-from vj.render.window import HeadlessWindow
 from vj.signals import Knobs, Picture
 
 FOLDER = Path(__file__).parents[1] / "shaders"
@@ -23,12 +22,7 @@ ON = Knobs(setup=True)
 
 @pytest.fixture(scope="module")
 def window():
-    try:
-        made = HeadlessWindow(SIZE)
-    except ScreenError as error:
-        pytest.skip(f"no OpenGL at all: {error}")
-    with made:
-        yield made
+    yield from offscreen(SIZE)
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from offscreen import offscreen
 
 from vj.errors import ScreenError
 from vj.render import hud
 from vj.render.reaction import Envelope, Reaction
 from vj.render.screen import LOOKS, Screen
-from vj.render.window import KEYS, HeadlessWindow
+from vj.render.window import KEYS
 from vj.signals import AudioFeatures, Knobs, Picture
 
 FOLDER = Path(__file__).parents[1] / "shaders"
@@ -39,12 +40,7 @@ STILL = Picture(view(), view(), None, 0.0, 0.0)
 
 @pytest.fixture(scope="module")
 def window():
-    try:
-        made = HeadlessWindow(SIZE)
-    except ScreenError as error:
-        pytest.skip(f"no OpenGL at all: {error}")
-    with made:
-        yield made
+    yield from offscreen(SIZE)
 
 
 @pytest.fixture(scope="module")

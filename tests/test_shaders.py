@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from offscreen import offscreen
 
-from vj.errors import ScreenError
 from vj.render.output import Output
 from vj.render.passes import COMPLAINT, PARAMETER, Pass, ShaderFolder, with_an_end
 from vj.render.screen import LOOKS, PASSES
-from vj.render.window import HeadlessWindow
 
 FOLDER = Path(__file__).parents[1] / "shaders"
 FILES = sorted(p.stem for p in FOLDER.glob("*.glsl") if p.stem != "common")
@@ -23,11 +22,7 @@ PLAIN = {
 
 @pytest.fixture(scope="module")
 def gl():
-    try:
-        window = HeadlessWindow((16, 16))
-    except ScreenError as error:
-        pytest.skip(f"no OpenGL at all: {error}")
-    with window:
+    for window in offscreen((16, 16)):
         assert window.context.error == "GL_NO_ERROR"
         yield window.context
         assert window.context.error == "GL_NO_ERROR"

@@ -68,6 +68,17 @@ def test_learn_writes_weights_that_can_be_read(tmp_path):
     assert read(out)[0].step == 10
 
 
+def test_what_goes_on_learns_as_fast_as_it_should(tmp_path):
+    card, tensors = learner().publishable()
+    rates, known = [], (replace(card, step=5000), tensors)
+    for resume in (False, True):
+        learn(footage(), tmp_path / "w.safetensors", steps=1, clock=time.monotonic, weights=known, resume=resume,
+              progress=lambda share, student, check: rates.append(student.trainer.config.rate))  # fmt: skip
+    rates.append(learner(config=None, step=5000).trainer.config.rate)
+    turning, resumed, refining = rates
+    assert refining < turning < resumed == TrainConfig().rate
+
+
 def test_sizes_that_differ_are_refused():
     card_and_tensors = learner().publishable()
     with pytest.raises(WeightsError, match="64x32"):

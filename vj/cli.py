@@ -15,10 +15,12 @@ from vj.cues import Cue
 from vj.errors import VJError
 from vj.settings import Settings
 
-KEYS = """keys in the window (h shows them):
+KEYS = """keys in the window:
   space freeze    b blackout       r new seed    f full screen    up/down speed
   t tap tempo     d head-up display              1...9 looks      Esc twice quits
-  0 safe look     o set up the output: test card, corners, colours"""
+  0 safe look     o set up the output: test card, corners, colours
+  , . half, double tempo           / the bar begins now           [ ] beats earlier, later
+  n next footage, of those given with --then                      h these keys, on the screen"""
 
 
 def main(arguments: list[str] | None = None) -> int:

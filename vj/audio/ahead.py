@@ -29,8 +29,10 @@ class Known:
     confidence: np.ndarray  # float (n,)
 
 
-def look_ahead(path: str | Path, weights: EarWeights | str | None = None) -> Known:
+def look_ahead(path: str | Path, weights: EarWeights | str | None = None, seconds: float = LONGEST) -> Known:
     """Listens to a file, about thirty times as quickly as it plays; weights: as of FeatureExtractor.
+
+    seconds: of the file, from its beginning, that are of interest.
 
     Raises SoundError where it cannot be read.
     """
@@ -42,7 +44,7 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = None) -> Kno
             features = ear.feed(block)
             confidence.append(features.tempo_confidence)
             positions += [(e.time, e.position) for e in ear.events() if isinstance(e, Beat)]
-            if features.time > LONGEST:
+            if features.time > min(seconds, LONGEST):
                 break
     hops = record.decode()
     times = (hops + 1) * ear.step - ear.beat.delay

@@ -275,6 +275,10 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
     net = start(footage, weights, seed)
     if weights is not None:
         adopt_footage(net, footage)
+        if resume:  # where it was left, not to be refined yet
+            config = config or TrainConfig()
+        elif weights[0].step >= KNOWS:  # other footage, most likely: refining would take it too long
+            config = config or TrainConfig(rate=BRISK)
     learner = Learner(footage, net, config, device, recipe, source, seed, weights[0].step if weights else 0)
     if resume:
         load_progress(aside, learner)
