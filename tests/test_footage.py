@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vj.errors import FootageError
-from vj.train import measure
+from vj.train import footage, large, measure
 from vj.train.footage import load, prepare
 from vj.video import FilmWriter
 
@@ -200,3 +200,18 @@ def test_motions_of_several_depths_are_found():
     for depth in depths:
         assert np.abs(ways[:, 0] - depth).min() < 0.15
     assert (np.diff(np.hypot(*ways.T)) >= 0).all() and (ways[:, 1] == 0).all()
+
+
+def test_large_pictures_are_kept_for_the_upscaler_and_never_enlarged(tmp_path):
+    picture = texture(width=1200, height=360)
+    film(tmp_path / "a.mp4", [picture[:, 4 * i : 4 * i + 720] for i in range(60)])
+    footage.prepare([tmp_path / "a.mp4"], tmp_path / "p", 48, 80)
+    kept = large.load(tmp_path / "p")
+    assert len(kept) == large.MOST and kept[0].shape == (192, 320, 3), "four times the frames"
+    first = footage.load(tmp_path / "p").frames[0]
+    assert np.abs(cv2.resize(kept[0], (80, 48), interpolation=cv2.INTER_AREA).astype(int) - first).mean() < 8
+    footage.prepare([tmp_path / "a.mp4"], tmp_path / "q", 96, 160)
+    assert large.load(tmp_path / "q")[0].shape == (360, 600, 3), "as large as the film is"
+    film(tmp_path / "small.mp4", [picture[:120, 4 * i : 4 * i + 160] for i in range(60)])
+    footage.prepare([tmp_path / "small.mp4"], tmp_path / "r", 48, 80)
+    assert large.load(tmp_path / "r") == []

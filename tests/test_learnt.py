@@ -101,6 +101,21 @@ def test_it_learns_to_do_better_than_bicubic():
     assert trainer.run(50) < first and error(trainer.net) < 0.95 * before and trainer.steps == 60
 
 
+def test_beside_a_show_only_what_does_better_on_pictures_held_back_is_given():
+    large = [np.repeat(np.repeat(picture(48, 60, seed), 4, 0), 4, 1)[:192, :240] for seed in range(8)]
+    first = upscale.Trainer(large[:1]).publishable()
+    beside = upscale.Beside.of(large, first)
+    given = [beside(20) for _ in range(3)]
+    better = [tensors for tensors in given if tensors is not None]
+    assert better and beside.best > beside.first
+    held = large[3]  # never learnt from
+    error = [np.square(upscale.enlarge(net_of(t), upscale.shrink(held)).astype(float) - held).mean() for t in (first, better[-1])]
+    assert error[1] < error[0]
+    beside.best = 99.0
+    assert beside(5) is None, "no better than the best before"
+    assert upscale.Beside.of(large[:3], first) is None
+
+
 def test_weights_files_are_whole_or_refused(tmp_path):
     path, tensors = tmp_path / "up.safetensors", rough()
     upscale.write(path, tensors, {"steps": 3})

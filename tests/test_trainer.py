@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from small import SMALL, footage
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
 from vj.signals import Controls
+from vj.train import upscale
 from vj.train.dataset import Dataset, Usual
 from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
@@ -133,16 +135,23 @@ def prepared(folder):
 def test_the_worker_publishes_and_ends_when_told(tmp_path):
     write(tmp_path / "start.safetensors", *learner().publishable())
     slot = tmp_path / "slot"
-    folder = prepared(tmp_path / "footage")
-    with Worker(tmp_path / "start.safetensors", folder, slot, seconds_per_update=0.1, config=QUICK) as worker:
+    folder, upscaler = prepared(tmp_path / "footage"), tmp_path / "upscaler.safetensors"
+    (folder / "large").mkdir()
+    for number in range(8):
+        blocks = np.random.default_rng(number).integers(0, 255, (6, 8, 3), np.uint8)
+        cv2.imwrite(str(folder / "large" / f"{number}.jpg"), np.kron(blocks, np.ones((32, 32, 1), np.uint8)))
+    upscale.write(upscaler, upscale.Net().state_dict(), {})
+    with Worker(tmp_path / "start.safetensors", folder, slot, 0.1, config=QUICK, upscaler=upscaler) as worker:
         for _ in range(900):
-            if worker.report().version >= 1 or not worker.alive:
+            if (worker.report().version >= 1 and (slot / upscale.NAME).is_file()) or not worker.alive:
                 break
             time.sleep(0.1)
         report = worker.report()
         assert report.version >= 1 and report.steps > 0 and not report.message
     assert not worker.alive
     assert read(WeightsSlot(slot).latest())[0].version >= 1
+    learnt, before = upscale.read(slot / upscale.NAME), upscale.read(upscaler)
+    assert any(not torch.equal(learnt[name], before[name]) for name in learnt)
 
 
 def test_the_worker_goes_over_to_other_footage(tmp_path):

@@ -125,8 +125,6 @@ def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("--seconds-per-update", type=_number(1, 86400), metavar="S", help="of learning, 20 if not given")
     add.add_argument("--record", type=Path, metavar="FILE.mp4", help="record the show with its sound")
     add.add_argument("--look", type=_whole(1, 9), metavar="N", help="look to start with, 1...9")
-    add.add_argument("--upscaler", choices=("auto", "plain", "bicubic", "edge", "edge4", "learnt"),
-                     help="how the small picture becomes large; auto measures and takes the best in time")  # fmt: skip
     add.add_argument("--no-limiter", action="store_true", help="let light flash more than three times a second")
     _common(add)
 
@@ -150,6 +148,8 @@ def _common(add: argparse.ArgumentParser) -> None:
     which = add.add_mutually_exclusive_group()
     which.add_argument("--weights", metavar="FILE", help="weights to start from; 'last' are those of the last show")
     which.add_argument("--from-scratch", action="store_true", help="start from nothing, as in 2017")
+    add.add_argument("--upscaler", choices=("auto", "plain", "bicubic", "edge", "edge4", "learnt"),
+                     help="how the small picture becomes large; auto: the best in time, in a film learnt")  # fmt: skip
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), metavar="N", help="the same seed, the same show")
     add.add_argument("--seconds", type=_number(0.1, 10**7), metavar="S", help="end after so many seconds")
     add.add_argument("--table", type=Path, metavar="FILE.toml", help="changes to what music and knobs do")

@@ -20,10 +20,10 @@ from vj.model import device
 from vj.model.generator import Generator
 from vj.model.speed import fitting_size, frame_seconds, half_the_threads
 from vj.render import window
-from vj.settings import Settings
+from vj.settings import Settings, upscaler_beside, upscaler_weights
 from vj.settings import table as read_table
 from vj.signals import Controls, Knobs
-from vj.train import chart, music
+from vj.train import chart, large, music, upscale
 from vj.train import footage as footages
 from vj.train import judge as judging
 from vj.train import learn as learning
@@ -33,6 +33,7 @@ PREVIEW_EVERY = 8  # model frames from one to the next
 KEPT = 20.0  # s from one kept copy of the weights to the next
 MUSIC_SECONDS = 90.0  # of a piece that is played to be judged
 DRUMS = {"KD": "kick", "SD": "snare", "HH": "hat", "CY": "hat", "RC": "hat", "kick": "kick", "snare": "snare", "hat": "hat"}
+UPSCALING = 0.06  # share of the time that goes to the upscaler
 SEVERAL = 0.4  # effort of judging each of several weights
 
 
@@ -50,6 +51,7 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, mi
           begin: Path | None, resume: bool, seed: int, keep: Path | None = None) -> None:  # fmt: skip
     """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way.
 
+    The learnt upscaler learns from the same footage's large pictures; where it gets better it is written beside them.
     keep: a folder for a copy of the weights every KEPT seconds, for `vj judge FOLDER --plot`.
     """
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
@@ -73,6 +75,7 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, mi
     half_the_threads()
     with opening.bar(out.name) as tell:
         seen, kept = [None], [time.monotonic()]
+        upscaling = Upscaling(prepared, out, upscaler_weights(begin or (out if resume else None)), seed)
 
         def progress(share: float, learner: learning.Learner, check: learning.Check) -> None:
             tell(share, f"loss {learner.loss:.3f}, step {learner.steps}, skill {check.skill:+.1f} dB")
@@ -82,6 +85,7 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, mi
             if check is not seen[0]:
                 seen[0] = check
                 _preview(learner.publishable(check), out.with_suffix(".png"), compute)
+                upscaling.turn()
 
         check = learning.learn(
             footages.load(prepared), out, steps=steps, seconds=seconds, clock=time.monotonic, weights=first,
@@ -90,6 +94,28 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, mi
         )  # fmt: skip
     print(f"{out}: {weights.read(out)[0].step} steps, skill {check.skill:+.1f} dB over copying the last frame, "
           f"sharpness {check.sharpness:.2f}; preview {out.with_suffix('.png')}")  # fmt: skip
+    if upscaling.said:
+        print(upscaling.said)
+
+
+class Upscaling:
+    """The upscaler's lessons between those of the network."""
+
+    def __init__(self, prepared: Path, out: Path, begin: Path, seed: int):
+        """prepared: footage; out: the network's weights; begin: the upscaler's to go on from."""
+        self._path, self._learns = upscaler_beside(out), upscale.Beside.of(large.load(prepared), upscale.read(begin), seed)
+        self._began, self._spent, self.said = time.monotonic(), 0.0, ""
+
+    def turn(self) -> None:
+        """As many steps as its share of the time so far has room for. Raises WeightsError where it cannot be written."""
+        while self._learns is not None and self._spent < UPSCALING * (time.monotonic() - self._began):
+            before = time.monotonic()
+            better = self._learns(20)
+            if better is not None:
+                upscale.write(self._path, better, {"steps": self._learns.trainer.steps})
+                gain = self._learns.best - self._learns.first
+                self.said = f"{self._path}: {gain:+.2f} dB in upscaling pictures held back"
+            self._spent += time.monotonic() - before
 
 
 def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
@@ -190,7 +216,8 @@ def _weights_files(name: str) -> list[Path]:
     """A weights file, or all in a folder, by name."""
     if not Path(name).is_dir():
         return [opening.weights_file(name)]
-    found = sorted(path for path in Path(name).glob("*.safetensors") if not path.name.endswith(".progress.safetensors"))
+    others = (".progress.safetensors", ".upscaler.safetensors")
+    found = sorted(path for path in Path(name).glob("*.safetensors") if not path.name.endswith(others))
     if not found:
         raise WeightsError(f"The folder {name} holds no weights: `vj learn --keep {name}` fills it.")
     return found

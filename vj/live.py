@@ -25,7 +25,17 @@ from vj.render.screen import LOOKS, UPSCALERS, Screen
 from vj.render.setup import ITEMS, Setup
 from vj.render.watchdog import Watchdog
 from vj.render.window import HeadlessWindow, Window, rest
-from vj.settings import Settings, data_folder, last_weights, log_file, outputs_file, packed, table
+from vj.settings import (
+    Settings,
+    data_folder,
+    last_upscaler,
+    last_weights,
+    log_file,
+    outputs_file,
+    packed,
+    table,
+    upscaler_weights,
+)
 from vj.show import Maker
 from vj.signals import AudioFeatures, Controls, Knobs, Picture
 from vj.stamps import Delay, Stamps
@@ -61,7 +71,7 @@ def play(settings: Settings) -> None:
         screen, book = Screen(window.context, packed("shaders"), limited=settings.limited), OutputBook(outputs_file())
         screen.output = book.get(window.place)
         screen.fit = screen.output.fit
-        if (layers := opening.upscaler()) is not None:
+        if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:
             screen.teach(layers)
         display_rate = _display_rate(settings, window, screen, generator)
         recorder = None
@@ -76,7 +86,7 @@ def play(settings: Settings) -> None:
             slot = stack.enter_context(keeping.slot(data_folder("learning"), last_weights()))
             worker = stack.enter_context(
                 Worker(start.path, start.footage, slot.folder, settings.seconds_per_update, settings.seed,
-                       generator.device, sources=start.sources)
+                       generator.device, sources=start.sources, upscaler=upscaler_weights(start.path))
             )  # fmt: skip
             inbox = stack.enter_context(Inbox(slot.folder))
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
@@ -264,6 +274,8 @@ class LiveShow:
         version = self.player.pulse.version
         self._take_upscaler()
         if self.slot is not None and version > self._kept and keeping.keep(self.slot.path(version), last_weights()):
+            if not self._kept and self._upscaler is None and self.settings.weights != "last":
+                last_upscaler().unlink(missing_ok=True)  # of another show's footage
             self._kept = version
 
     def _take_upscaler(self) -> None:
@@ -275,6 +287,7 @@ class LiveShow:
         self._upscaler = mark
         if (layers := opening.upscaler(path)) is not None:
             self.screen.teach(layers)
+            keeping.keep(path, last_upscaler())
             log.info("fresh weights of the upscaler taken")
 
     def _state(self, now: float, began: float, pace: gauges.Pace) -> gauges.State:

@@ -16,7 +16,7 @@ from vj.audio.files import SoundFile
 from vj.cues import Cues
 from vj.render.screen import Screen
 from vj.render.window import HeadlessWindow
-from vj.settings import Settings, packed, table
+from vj.settings import Settings, packed, table, upscaler_weights
 from vj.show import Maker, Show
 from vj.signals import Knobs
 from vj.trace import Trace
@@ -41,6 +41,9 @@ def render(settings: Settings) -> None:
         learner = opening.learner(settings, start)
         window = stack.enter_context(HeadlessWindow(size))
         screen = Screen(window.context, packed("shaders"))
+        if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:  # a film has the time for the best
+            screen.teach(layers)
+            screen.use("learnt" if settings.upscaler == "auto" else settings.upscaler)
         model_fps = start.card.fps
         mapping = opening.mapping(whole, start.card)
         show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)
@@ -68,6 +71,8 @@ def render(settings: Settings) -> None:
                     fresh = learner(settings.steps_per_update)
                     if fresh is not None:
                         generator.adopt(*fresh, round(settings.fade_seconds * model_fps))
+                    if (layers := learner.upscaler(settings.upscaling_steps)) is not None:
+                        screen.teach(layers)
                 tell((number + 1) / count, f"weights {generator.version}")
 
 

@@ -24,7 +24,7 @@ from vj.model import device, speed
 from vj.model.generator import Generator
 from vj.settings import Settings, data_folder, demo_footage, last_weights, starter_weights, upscaler_weights
 from vj.train import footage as footages
-from vj.train import learn, upscale
+from vj.train import large, learn, upscale
 
 log = logging.getLogger("vj")
 
@@ -182,12 +182,23 @@ class OfflineLearner:
         device_name = device.pick(settings.device)
         self._learner = learn.Learner(opened, net, device=device_name, seed=settings.seed, step=start.card.step)
         self._gate, self._version = learn.Gate(), 0
+        self._upscaler = upscale.read(upscaler_weights(start.path))
+        self._sharper = upscale.Beside.of(large.load(start.footage), self._upscaler, settings.seed)
 
     def switch(self, folder: Path, sources: tuple[Path, ...]) -> None:
         """Goes on with other footage, prepared first where it has to be."""
         if sources and not (folder / "card.json").is_file():
             prepare(list(sources), folder, self._card.height, self._card.width)
         self._learner, self._gate = learn.switched(self._learner, footages.load(folder), str(folder)), learn.Gate()
+        self._sharper = upscale.Beside.of(large.load(folder), self._upscaler)
+
+    def upscaler(self, steps: int) -> list | None:
+        """Layers of the upscaler after so many more steps, None where they are no better."""
+        better = self._sharper(steps) if self._sharper is not None else None
+        if better is None:
+            return None
+        self._upscaler = better
+        return list(upscale.layers(better))
 
     def __call__(self, steps: int) -> tuple[weights.Card, dict] | None:
         """The next version, or None where it is worse than those before."""
@@ -210,10 +221,10 @@ def mapping(table: dict, card: weights.Card) -> Mapping:
     return Mapping(SoundTable.parse(table), card.fps)
 
 
-def upscaler(path: Path | None = None) -> list | None:
-    """Weights of the learnt upscaler's layers, of the program's own or from a file; None where there are none that fit."""
+def upscaler(path: Path) -> list | None:
+    """Weights of the learnt upscaler's layers; None, and a line in the log, where the file is none that fits."""
     try:
-        return list(upscale.layers(upscale.read(path or upscaler_weights())))
+        return list(upscale.layers(upscale.read(path)))
     except WeightsError as error:
         log.warning("%s", error)
         return None

@@ -62,6 +62,7 @@ class Settings:
     then: tuple[Cue, ...] = ()  # footage to go over to in mid-show
     seconds_per_update: float = 20.0
     steps_per_update: int = 60  # offline, where learning goes by the show's time
+    upscaling_steps: int = 60  # of the learnt upscaler at each of those
     height: int = 96  # px of footage prepared for a network that has no size yet
     width: int = 160
 
@@ -113,9 +114,20 @@ def last_weights() -> Path:
     return data_folder("weights") / "last.safetensors"
 
 
-def upscaler_weights() -> Path:
-    """Of the learnt upscaler."""
-    return packed("models") / "upscaler.safetensors"
+def upscaler_weights(weights: Path | None = None) -> Path:
+    """Of the learnt upscaler: those that were learnt together with these weights, else those that came with the program."""
+    own = None if weights is None else upscaler_beside(weights)
+    return own if own is not None and own.is_file() else packed("models") / "upscaler.safetensors"
+
+
+def upscaler_beside(weights: Path) -> Path:
+    """Where an upscaler lies that was learnt together with these weights."""
+    return weights.with_suffix(".upscaler.safetensors")
+
+
+def last_upscaler() -> Path:
+    """What the last show learnt of upscaling."""
+    return upscaler_beside(last_weights())
 
 
 def outputs_file() -> Path:

@@ -111,17 +111,18 @@ def video_info(path: str | Path) -> VideoInfo:
     return VideoInfo(*((height, width) if turn % 2 else (width, height)), fps, count, max(seconds, 0.0), turn * 90)
 
 
-def read_frames(path: str | Path, size: tuple[int, int] | None = None) -> Iterator[np.ndarray]:
-    """Frames of a video, each uint8 (H, W, 3) RGB, top row first, turned upright.
+def read_frames(path: str | Path, size: tuple[int, int] | None = None, every: int = 1) -> Iterator[np.ndarray]:
+    """Each `every`-th frame of a video, each uint8 (H, W, 3) RGB, top row first, turned upright.
 
     size: (width, height) px wanted; frames keep their proportions, fill it and lose what hangs over on both sides.
     Without it they come as they are stored. Raises FootageError at the first frame where there is none to be had.
     """
     with _open(path) as container:
         stream, none_yet = container.streams.video[0], True
-        for frame in _decoded(container):
+        for number, frame in enumerate(_decoded(container)):
             none_yet, turn = False, _turn(frame)
-            yield np.rot90(_sized(frame, stream, size, turn), turn) if turn else _sized(frame, stream, size, turn)
+            if number % every == 0:
+                yield np.rot90(_sized(frame, stream, size, turn), turn) if turn else _sized(frame, stream, size, turn)
         if none_yet:
             raise FootageError(f"{Path(path).name} holds no frame that decodes: leave it out.")
 

@@ -1,4 +1,4 @@
-"""Videos or folders of pictures -> one prepared folder: frames.bin, controls.npy, card.json, sheet.png (run once).
+"""Videos or folders of pictures -> one prepared folder: frames.bin, controls.npy, card.json, sheet.png, large/ (run once).
 
 Cuts at scene changes, turns everything right to left, takes off black borders, fits the model's size, drops repeated
 frames, measures what the network will be told, and says what it left out. Knows no network.
@@ -17,7 +17,7 @@ import numpy as np
 
 from vj.errors import FootageError
 from vj.signals import CONTROL_NAMES
-from vj.train import measure
+from vj.train import large, measure
 from vj.video import read_frames, video_info
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -246,7 +246,7 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], tell) -> Foot
             share = lambda part, number=number: (number + part) / len(found) * 0.9  # noqa: E731
             tell(share(0.0), name)
             try:
-                new, fps, words = _take(source, name, store, size, lambda part: tell(share(part), name))  # noqa: B023
+                new, fps, words = _take(source, name, store, size, folder, lambda part: tell(share(part), name))  # noqa: B023
             except FootageError as error:
                 left_out.append(str(error) if name in str(error) else f"{name}: {error}")
                 continue
@@ -284,7 +284,7 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], tell) -> Foot
     return card
 
 
-def _take(source, name, store, size, tell) -> tuple[list[_Take], float, list[str]]:
+def _take(source, name, store, size, folder, tell) -> tuple[list[_Take], float, list[str]]:
     """Reads one source into the store (at its end). Returns its takes, fps and sentences. Raises FootageError."""
     begin = store.tell() // (size[0] * size[1] * 3)
     open_source, fps, count = _reader(source)
@@ -311,7 +311,9 @@ def _take(source, name, store, size, tell) -> tuple[list[_Take], float, list[str
     if repeated:
         words.append(f"{name}: {repeated} repeated frames are dropped.")
         fps *= (at - begin) / (at - begin + repeated)  # what is left follows more slowly
-    return _sift(takes, name, store, begin, size, stride, words), fps, words
+    kept = _sift(takes, name, store, begin, size, stride, words)
+    large.keep(source, inside, first[:2], count, size, folder)
+    return kept, fps, words
 
 
 def _stride(frames) -> int:

@@ -27,6 +27,7 @@ WIDTH = 16  # channels of each layer but the first
 LAYERS = 4
 LUMA = (0.2126, 0.7152, 0.0722)
 LEAK = 0.1  # of what is below zero
+ENOUGH = 8  # large pictures that footage must have to be learnt from
 
 
 class Net(torch.nn.Module):
@@ -162,6 +163,43 @@ class Trainer:
     def publishable(self) -> dict[str, torch.Tensor]:
         """The weights, of their own memory."""
         return {name: tensor.detach().clone().contiguous() for name, tensor in self.net.state_dict().items()}
+
+
+class Beside:
+    """Goes on learning from a footage's own large pictures, beside the network; gives only what is better than before."""
+
+    def __init__(self, large: list[np.ndarray], tensors: dict[str, torch.Tensor], total: int = 3000, seed: int = 0):
+        """large: as of Trainer, a sixth of them held back; tensors: to go on from; total: steps until the rate is lowest."""
+        held = large[3::6] or large[:1]
+        taught = [picture for number, picture in enumerate(large) if number % 6 != 3] or large
+        self.trainer = Trainer(taught, tensors, total, seed, Recipe(rate=5e-4))
+        self._calm = {name: tensor.clone() for name, tensor in tensors.items()}  # the mean of the last some hundred steps
+        self._held = [(shrink(picture), picture) for picture in held[:8]]
+        self.first = self.best = self._worth(tensors)
+
+    @staticmethod
+    def of(large: list[np.ndarray], tensors: dict[str, torch.Tensor], seed: int = 0) -> "Beside | None":
+        """None where there are not pictures enough to learn from."""
+        return Beside(large, tensors, seed=seed) if len(large) >= ENOUGH else None
+
+    def __call__(self, steps: int) -> dict[str, torch.Tensor] | None:
+        """So many steps; weights that do better on what is held back than all before, or None."""
+        for _ in range(max(1, steps // 5)):
+            self.trainer.run(5)
+            for name, tensor in self.trainer.net.state_dict().items():
+                self._calm[name].lerp_(tensor, 0.05)
+        worth = self._worth(self._calm)
+        if not worth > self.best:
+            return None
+        self.best = worth
+        return {name: tensor.clone() for name, tensor in self._calm.items()}
+
+    def _worth(self, tensors: dict[str, torch.Tensor]) -> float:
+        """Mean PSNR in dB on the pictures held back."""
+        net = Net()
+        net.load_state_dict(tensors)
+        errors = [np.square(enlarge(net, a).astype(np.float32) - b).mean() for a, b in self._held]
+        return float(np.mean([10 * np.log10(255**2 / max(error, 1e-2)) for error in errors]))
 
 
 def _turned(picture: np.ndarray, way: int) -> np.ndarray:

@@ -16,11 +16,13 @@ import torch
 from vj.errors import VJError
 from vj.signals import LearningReport
 from vj.train import footage as footages
+from vj.train import large, upscale
 from vj.train.learn import Gate, Learner, adopt_footage, start, switched
 from vj.train.trainer import TrainConfig
 from vj.weights import WeightsSlot, read
 
 log = logging.getLogger("vj")
+UPSCALING = 60  # steps of the upscaler at each update: about a second
 CHUNK = 5  # steps between two looks at the clock and at the door
 SAYS = 2.0  # s between two reports
 RECIPE = "learnt in a show (vj play)"
@@ -30,17 +32,19 @@ class Worker:
     """Learning beside the show: `with Worker(...) as worker`, then worker.report() and worker.alive."""
 
     def __init__(self, weights: Path | None, footage: Path, slot: Path, seconds_per_update: float = 20.0, seed: int = 0,
-                 device: str = "cpu", config: TrainConfig | None = None, sources: tuple[Path, ...] = ()):  # fmt: skip
+                 device: str = "cpu", config: TrainConfig | None = None, sources: tuple[Path, ...] = (),
+                 upscaler: Path | None = None):  # fmt: skip
         """weights: file to start from, None: from nothing; footage: a prepared folder; slot: where to publish.
 
-        sources: videos to prepare that folder from first, where it is not there yet.
+        sources: videos to prepare that folder from first, where it is not there yet; upscaler: weights of the learnt
+        upscaler to go on from, None: it is left alone. Better ones are left in the slot's folder.
         """
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         self._ears, mouth = context.Pipe(duplex=False)
         orders, self._orders = context.Pipe(duplex=False)
         self._theirs = (mouth, orders)
-        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config, tuple(sources))
+        words = (weights, Path(footage), Path(slot), seconds_per_update, seed, device, config, tuple(sources), upscaler)
         self._process = context.Process(target=_work, args=(*words, self._stop, mouth, orders), name="vj-trainer", daemon=True)
         self._report = LearningReport()
 
@@ -85,7 +89,7 @@ class Worker:
         return self._report
 
 
-def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, mouth, orders) -> None:
+def _work(weights, footage, slot, seconds, seed, device, config, sources, upscaler, stop, mouth, orders) -> None:
     """The process's whole life."""
     os.nice(19) if hasattr(os, "nice") else None
     torch.set_num_threads(1)
@@ -101,6 +105,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, 
     except VJError as error:
         mouth.send(LearningReport(message=str(error)))
         return
+    sharper = _upscaling(footage, slot, upscaler, seed)
     door, gate, version, skill, message = WeightsSlot(slot), Gate(), 0, 0.0, ""
     if started is not None and started[0].step > 0:
         gate.passes(learner.check())  # what the show starts with is the bar
@@ -113,6 +118,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, 
                 learner = switched(learner, opened, str(footage), config)
                 gate = Gate()  # what the old world was like is no bar for the new one
                 gate.passes(learner.check())
+                sharper = _upscaling(footage, slot, upscaler, seed)
         except VJError as error:  # the old footage goes on
             mouth.send(LearningReport(version, learner.steps, learner.loss, skill, gate.rejected, str(error)))
         except (EOFError, OSError):  # the show has gone
@@ -125,12 +131,26 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, stop, 
             try:
                 if gate.passes(check):
                     version = door.publish(*learner.publishable(check))
+                if sharper is not None and (better := sharper(UPSCALING)) is not None:
+                    upscale.write(slot / upscale.NAME, better, {"steps": sharper.trainer.steps, "footage": str(footage)})
             except VJError as error:  # the disk is full: the show goes on with what it has
                 message = str(error)
         elif time.monotonic() < said + SAYS:
             continue
         said = time.monotonic()
         mouth.send(LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
+
+
+def _upscaling(footage: Path, slot: Path, upscaler: Path | None, seed: int) -> upscale.Beside | None:
+    """What makes the upscaler better on this footage; None without large pictures of it."""
+    if upscaler is None:
+        return None
+    try:
+        newest = slot / upscale.NAME
+        return upscale.Beside.of(large.load(footage), upscale.read(newest if newest.is_file() else upscaler), seed)
+    except VJError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _open(footage: Path, sources, card, stop, mouth) -> footages.Footage:
