@@ -1,5 +1,6 @@
 """Learning learns, resumes where it was, and never lets worse weights pass. The worker is a real process."""
 
+import copy
 import time
 from dataclasses import replace
 
@@ -11,10 +12,11 @@ from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
+from vj.model.net import EVIDENCE, LIGHT
 from vj.signals import Controls
 from vj.train import upscale
 from vj.train.dataset import Dataset, Usual
-from vj.train.learn import Check, Gate, Learner, learn, load_progress, save_progress, start, switched
+from vj.train.learn import Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
 from vj.train.worker import Worker
 from vj.weights import WeightsSlot, read, write
@@ -34,6 +36,44 @@ def test_learning_learns_what_moves():
     after = student.check()
     assert after.finite and after.skill > before.skill + 1
     assert student.trainer.losses["judge"] > 0
+
+
+def test_with_evidence_what_moved_goes_on_as_it_moved_before_all_learning():
+    student = learner()
+    before = student.check().skill
+    student.trainer.average.trunk.evidence.data.fill_(EVIDENCE)
+    assert student.check().skill > before + 5
+
+
+def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monkeypatch):
+    student = learner()
+    student.run(100)
+    clip = footage()
+    other = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [3.0, 0.0], [2.0, 0.0], [1.0, 0.0]]))
+    skills = []
+    for forgotten in ((0.0,), (0.0, 1.0)):
+        monkeypatch.setattr("vj.train.learn.FORGOTTEN", forgotten)
+        net = copy.deepcopy(student.trainer.average)
+        adopt_footage(net, other)
+        skills.append(Learner(other, net, QUICK).check().skill)
+    assert skills[1] > skills[0] + 1
+    net = copy.deepcopy(student.trainer.average)
+    adopt_footage(net, clip)
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), student.trainer.average.parameters(), strict=True))
+
+
+def test_light_is_told_in_one_scale_for_all_footage():
+    net = start(footage(), config=SMALL)
+    told = torch.tensor([[1.0, 0, 0, 0, 0.5, -0.25]])
+    inner = []
+    for usual in ((0.3, 0.05, 0.1, 0.04), (0.5, 0.1, 0.0, 0.06)):
+        net.usual.copy_(torch.tensor(usual))
+        mean, spread, warm_mean, warm_spread = usual
+        bright, warm = (0.4 - mean) / (2 * spread), (0.05 - warm_mean) / (2 * warm_spread)
+        inner.append(net.lit(torch.tensor([[1.0, 0, 0, 0, bright, warm]])))
+    assert torch.allclose(*inner, atol=1e-5), "the same light is the same, whatever is usual"
+    net.usual.copy_(torch.tensor(LIGHT))
+    assert torch.allclose(net.lit(told), told, atol=1e-6)
 
 
 def test_the_same_seed_learns_the_same():

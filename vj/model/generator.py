@@ -40,7 +40,8 @@ def build(card, tensors) -> Net:
     config = config_of(card)
     try:
         net = Net(config)
-        net.load_state_dict({"palette": net.palette, **tensors})  # weights from before it was kept have none
+        younger = {"palette": net.palette, "usual": net.usual, "trunk.evidence": torch.zeros(())}  # older weights have none
+        net.load_state_dict({**younger, **tensors})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(UNFIT) from error
     return net.eval()

@@ -43,6 +43,9 @@ HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
 CODE_DIMS, CODE_LEVELS = 4, 5
 CODES = CODE_LEVELS**CODE_DIMS
+LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
+EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
+SELDOM = -2.0  # the logit of touching up, at first
 CODE_REACH = 12  # px at the right edge where the trunk is told the code
 
 
@@ -87,14 +90,23 @@ class Trunk(nn.Module):
         self.up1 = nn.Conv2d(b, a, 1)
         self.top_out = Block(a)
         self.head = nn.Conv2d(a, config.classes + 1 + 12, 3, padding=1)  # classes, touch-up logit, touch-up colours
+        self.evidence = nn.Parameter(torch.zeros(()))  # nobody tells it that what moves goes on: it finds that out
         with torch.no_grad():
             self.head.weight.mul_(0.1)
             self.head.bias.zero_()
-            self.head.bias[config.classes] = -2.0  # touching up is the exception
+            self.head.bias[config.classes] = SELDOM
         y, x = torch.meshgrid(
             torch.linspace(-1, 1, config.height // 2), torch.linspace(-1, 1, config.width // 2), indexing="ij"
         )
         self.register_buffer("place", torch.stack([x, y])[None], persistent=False)
+
+    @torch.no_grad()
+    def forget_places(self, share: float) -> None:
+        """Forgets by so much (0..1) which class is where, and what to touch up: for footage with other motions."""
+        rows = slice(0, self.classes + 1)
+        self.head.weight[rows] *= 1 - share
+        self.head.bias[rows] *= 1 - share
+        self.head.bias[self.classes] += share * SELDOM
 
     def forward(self, history: torch.Tensor, misfit: torch.Tensor, told: torch.Tensor, code: torch.Tensor):
         """history (B, 9, H, W) 0..1 newest first; misfit (B, K, H/2, W/2): how badly each class's displacement explains
@@ -120,6 +132,9 @@ class Trunk(nn.Module):
         h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
         h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)[..., :tall, :wide]
         out = self.head(F.silu(h))
+        unlike = F.avg_pool2d(F.avg_pool2d(misfit, 5, 1, 2), 5, 1, 2)
+        against = F.pad(unlike, (0, 0, 0, 0, 0, out.shape[1] - self.classes)) * (10 * self.evidence)
+        out = out - against
         logits = F.interpolate(out[:, : self.classes + 1], scale_factor=2, mode="bilinear", align_corners=False) * 4
         colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
         return logits, colours, h, h3.mean((2, 3))
@@ -279,6 +294,17 @@ class Net(nn.Module):
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))
+        self.register_buffer("usual", torch.tensor(LIGHT))  # the footage's own light, in which the controls are told
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
         self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))
         self.register_buffer("first_speeds", torch.zeros(config.seeds))
+
+    def lit(self, controls: torch.Tensor) -> torch.Tensor:
+        """Controls (B, 6), brightness and warmth in spreads of the footage's own, -> the same in one scale for all footage.
+
+        So what one footage taught of light holds for the next: 0.3 is the same light in a snowy evening and at noon.
+        """
+        mean, spread, warm_mean, warm_spread = self.usual
+        bright = (mean + 2 * spread * controls[:, 4] - LIGHT[0]) / (2 * LIGHT[1])
+        warm = (warm_mean + 2 * warm_spread * controls[:, 5] - LIGHT[2]) / (2 * LIGHT[3])
+        return torch.cat([controls[:, :4], bright[:, None], warm[:, None]], 1)

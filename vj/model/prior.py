@@ -38,7 +38,7 @@ class Dice:
         """image (1, 3, H, W), past codes (1, memory * D, rows), controls (1, 6) -> code (1, D, rows) on image's device."""
         told = torch.tensor([1.0, 0.0] if self.guidance else [1.0], device=image.device)
         n = told.shape[0]
-        seen = prior_sees(image.expand(n, -1, -1, -1), controls.expand(n, -1), told, BANDS)
+        seen = prior_sees(image.expand(n, -1, -1, -1), self.net.lit(controls).expand(n, -1), told, BANDS)
         context = self.net.prior.context(seen, past.expand(n, -1, -1)).float().cpu().numpy()  # (n, rows, width)
         w_in, w_back, b_in, b_back, w_out, b_out = self.arrays
         width = context.shape[2]

@@ -19,6 +19,7 @@ from vj.model.prior import Dice
 from vj.signals import Controls
 from vj.train import measures, obeying, trials
 from vj.train.dataset import Dataset, Usual
+from vj.train.learn import USUAL
 from vj.train.report import Findings, Report, sheet
 from vj.train.trials import Player, Reference
 
@@ -33,6 +34,8 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
     torch.set_num_threads(1)
     generator = Generator(card, tensors)
     reference = reference_of(footage)
+    for net in (generator.net, generator.exact):  # it is told in this footage's own light
+        net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     found = one_step(generator.exact if generator.half else generator.net, reference, max(round(160 * effort), 16))
     spent = cost(generator)
     seen = judge_player(generator, reference, frames, progress, effort)

@@ -3,6 +3,7 @@
 `vj learn`, the show's worker and `vj render` all learn through Learner. Knows no process and no clock.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from vj.errors import WeightsError
 from vj.model import world as worlds
 from vj.model.generator import ARCHITECTURE, build
-from vj.model.net import ModelConfig, Net
+from vj.model.net import EVIDENCE, ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import CONTROL_NAMES
 from vj.train.dataset import BEFORE, LUMA, Dataset, Usual
@@ -26,6 +27,7 @@ from vj.weights import Card, write
 USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
+FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
@@ -92,12 +94,62 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 
 
 def adopt_footage(net: Net, footage: Footage) -> None:
-    """Gives a trained network the motions and first pictures of other footage, its classes matched by speed."""
-    net.bank.copy_(torch.as_tensor(footage.card.motions, dtype=torch.float32))
+    """Gives a trained network the motions, the light and the first pictures of this footage.
+
+    Where the motions are others than it knew, what moved last counts, and it forgets which class is where as far as that
+    foretells frames better.
+    """
+    motions = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
+    others = bool(net.bank.any()) and not torch.allclose(net.bank, motions, atol=0.02)
+    net.bank.copy_(motions)
     net.palette.copy_(palette(footage))
+    net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
+    if others:
+        _fit_places(net, footage)
+
+
+def _fit_places(net: Net, footage: Footage) -> None:
+    """Lets the trunk forget its classes' places by the share of FORGOTTEN with which it foretells best."""
+    data = dataset(footage)
+    frames, controls = (part.to(net.bank.device) for part in windows(data, data.training))
+    head, found = copy.deepcopy(net.trunk.head.state_dict()), []
+    with torch.no_grad():
+        net.trunk.evidence.clamp_(min=EVIDENCE)
+    for share in FORGOTTEN:
+        net.trunk.head.load_state_dict(head)
+        net.trunk.forget_places(share)
+        found.append(psnr(foretell(net, frames, controls), frames[:, BEFORE]))
+    net.trunk.head.load_state_dict(head)
+    net.trunk.forget_places(FORGOTTEN[int(np.argmax(found))])
+
+
+def windows(data: Dataset, where: list[tuple[int, int]], count: int = CHECKED) -> tuple[torch.Tensor, torch.Tensor]:
+    """Some windows of these stretches that move: frames (N, BEFORE + 1, 3, H, W) and controls (N, BEFORE + 1, 6)."""
+    rng, found = np.random.default_rng(1), []
+    for _ in range(count * 8):
+        begin, stop = where[int(rng.integers(len(where)))]
+        room = stop - begin - BEFORE - 1
+        if room < 1:
+            continue
+        first = begin + int(rng.integers(room))
+        if data.controls[first + BEFORE, 0] > 0.2:
+            found.append(data.window(first, BEFORE + 1, 1))
+        if len(found) == count:
+            break
+    found = found or [data.window(data.training[0][0], BEFORE + 1, 1)]
+    return torch.stack([window[0] for window in found]), torch.stack([window[1] for window in found])
+
+
+@torch.no_grad()
+def foretell(net: Net, frames: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
+    """The last frame of each window, (N, 3, H, W), from those before it, told the code of what enters."""
+    now = BEFORE - 1
+    world = worlds.begin(net, tuple(frames[:, now - back] for back in range(4)), controls[:, now, 0])
+    code = net.encoder(frames[:, now], frames[:, now + 1], controls[:, now + 1, 0])
+    return worlds.step(net, world, controls[:, now + 1], code, torch.zeros(len(frames), device=frames.device)).shown[0]
 
 
 class Learner:
@@ -112,7 +164,7 @@ class Learner:
         config = config or TrainConfig(rate=GENTLE if step >= KNOWS else TrainConfig().rate)
         self.trainer = Trainer(net, self.data, config, device, seed)
         self.trainer.steps = self.trainer.begun = step
-        self._windows = self._held_back()
+        self._windows = tuple(part.to(device) for part in windows(self.data, self.data.held))
 
     @property
     def steps(self) -> int:
@@ -142,24 +194,6 @@ class Learner:
         return card, {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
 
     # ------------------------------------------------------------------------------------------------ checking
-    def _held_back(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Windows of held-back footage that move: frames (N, T, 3, H, W) and controls (N, T, 6)."""
-        rng, windows = np.random.default_rng(1), []
-        for _ in range(CHECKED * 8):
-            begin, stop = self.data.held[int(rng.integers(len(self.data.held)))]
-            room = stop - begin - BEFORE - 1
-            if room < 1:
-                continue
-            first = begin + int(rng.integers(room))
-            if self.data.controls[first + BEFORE, 0] > 0.2:
-                windows.append(self.data.window(first, BEFORE + 1, 1))
-            if len(windows) == CHECKED:
-                break
-        if not windows:
-            begin = self.data.training[0][0]
-            windows = [self.data.window(begin, BEFORE + 1, 1)]
-        return torch.stack([w[0] for w in windows]).to(self.device), torch.stack([w[1] for w in windows]).to(self.device)
-
     @torch.no_grad()
     def check(self) -> Check:
         """One step on held-back windows, and a short run on its own output. Some tenths of a second."""
@@ -169,12 +203,8 @@ class Learner:
         past = tuple(frames[:, now - back] for back in range(4))
         quiet = torch.zeros(len(frames), device=self.device)
         dice = Dice(net)
-        state = worlds.begin(net, past, controls[:, now, 0])
-        told = controls[:, now + 1]
-        code = net.encoder(past[0], frames[:, now + 1], told[:, 0])
-        state = worlds.step(net, state, told, code, quiet)
-        truth = frames[:, now + 1]
-        skill = psnr(state.shown[0], truth) - psnr(past[0], truth)
+        told, truth = controls[:, now + 1], frames[:, now + 1]
+        skill = psnr(foretell(net, frames, controls), truth) - psnr(past[0], truth)
         one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, now, 0])
         for _ in range(ROLLED):
             code = dice.draw(one.shown[0], one.codes, told[:1])
@@ -248,8 +278,9 @@ def load_progress(path: Path, learner: Learner) -> None:
     try:
         tensors = safetensors.torch.load_file(path)
         pick = lambda head: {k[len(head) :]: v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
-        trainer.net.load_state_dict(pick("net."))
-        trainer.average.load_state_dict(pick("average."))
+        younger = {"palette": trainer.net.palette, "usual": trainer.net.usual}  # older progress has none
+        trainer.net.load_state_dict({**younger, **pick("net.")})
+        trainer.average.load_state_dict({**younger, **pick("average.")})
         trainer.judge.load_state_dict(pick("judge."))
         for name, optimiser in (("optimiser.", trainer.optimiser), ("judge_optimiser.", trainer.judge_optimiser)):
             state: dict[int, dict] = {}

@@ -177,7 +177,7 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
-        vector = worlds.tell(state, told, noise)
+        vector = worlds.tell(net, state, told, noise)
         code = net.encoder(state.shown[0], after, told[:, 0])
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
@@ -278,8 +278,8 @@ class Trainer:
             past = codes[1:].transpose(0, 1).flatten(1, 2)
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
-            seen = prior_sees(image, controls[:, now + 1], told, BANDS)
-            all_told = prior_sees(image, controls[:, now + 1], torch.ones_like(told), BANDS)
+            seen = prior_sees(image, net.lit(controls[:, now + 1]), told, BANDS)
+            all_told = prior_sees(image, net.lit(controls[:, now + 1]), torch.ones_like(told), BANDS)
         guess = net.prior(seen, past, codes[0])
         loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
         return loss, all_told, past
@@ -298,7 +298,7 @@ class Trainer:
             past = codes[1:].transpose(0, 1).flatten(1, 2)
             told = (self._random(B) > 0.12).float()
             edge = (frames[:, now] + self._off_colours(frames[:, now])).clamp(0, 1)
-            seen = prior_sees(edge, controls[:, now + 1], told, BANDS)
+            seen = prior_sees(edge, net.lit(controls[:, now + 1]), told, BANDS)
         guess = net.prior(seen, past, codes[0])
         return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
 
