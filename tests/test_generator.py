@@ -8,6 +8,7 @@ import torch
 from small import SMALL, footage
 
 from vj.errors import WeightsError
+from vj.model import world as worlds
 from vj.model.generator import Generator
 from vj.signals import Controls
 from vj.train.learn import Learner, start
@@ -83,3 +84,19 @@ def test_weights_of_another_network_are_refused_and_the_old_ones_stay(weights):
         other = footage(height=40)
         generator.adopt(*Learner(other, start(other, config=SMALL)).publishable())
     run(generator, 2)
+
+
+def test_what_shines_too_brightly_comes_back_whole():
+    image = torch.linspace(0, 1, 96).reshape(1, 3, 4, 8)
+    up, down = torch.full((1, 3), 1.5), torch.full((1, 3), 1 / 1.5)
+    bright = worlds.quantise(worlds.relight(image, up), worlds.BRIGHTEST)
+    assert bright.max() > 1.4 and worlds.quantise(bright).max() == 1, "kept, and not shown"
+    assert torch.allclose(worlds.relight(bright, down), image, atol=1 / 255)
+
+
+def test_light_has_no_offset_that_could_eat_up_contrast(weights):
+    """Black stays black, and the ratio of two pixels stays, whatever is told."""
+    generator = Generator(*weights)
+    factor = generator.exact.light(torch.rand(1, 3, 32, 64), torch.tensor([[0.5, 0.5, 0.9, -0.9, 0.0]]))
+    assert factor.shape == (1, 3) and (factor > 0).all()
+    assert worlds.relight(torch.zeros(1, 3, 2, 2), factor).max() == 0

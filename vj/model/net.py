@@ -141,7 +141,10 @@ class Trunk(nn.Module):
 
 
 class Light(nn.Module):
-    """How the light changes in this step: gain and offset for each colour, from what is there and what is told."""
+    """How the light changes in this step: a factor for each colour, from what is there and what is told.
+
+    No offset: what is added to a picture and taken away by a gain, frame after frame, lets its contrast run away.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -151,12 +154,13 @@ class Light(nn.Module):
             self.layers[-1].bias.zero_()
 
     def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """image (B, 3, H, W) 0..1 -> gain and offset (B, 2, 3): image * (1 + gain) + offset."""
+        """image (B, 3, H, W) 0..1 -> what each colour is multiplied by (B, 3)."""
         small = F.avg_pool2d(image.float(), 8).flatten(2)
         mean, spread = small.mean(2), small.std(2)
         low = small.min(2).values
         out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float()], 1))
-        return (torch.tanh(out) * 0.4).view(-1, 2, 3)
+        gain, more = (torch.tanh(out) * 0.4).chunk(2, 1)
+        return 1 + gain + 0.5 * more / mean.clamp(min=0.05)  # `more`: by so much the mean rises
 
 
 class Painter(nn.Module):

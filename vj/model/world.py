@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model.net import CODE_DIMS, HISTORY, Net
 
+BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
 LOYALTY = 2.0  # by how much another class must be likelier (log odds) before a pixel leaves its own
 
@@ -63,13 +64,14 @@ def _luma(frame: torch.Tensor) -> torch.Tensor:
 
 
 def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
-    """image (B, 3, H, W) under a gain and an offset for each colour (B, 2, 3)."""
-    return (image * (1 + light[:, 0, :, None, None]) + light[:, 1, :, None, None] * 0.5).clamp(0, 1)
+    """image (B, 3, H, W) times a factor for each colour (B, 3); up to BRIGHTEST, so that what shines too brightly to be
+    shown comes back whole when it is darker again."""
+    return (image * light[..., None, None]).clamp(0, BRIGHTEST)
 
 
-def quantise(image: torch.Tensor) -> torch.Tensor:
+def quantise(image: torch.Tensor, brightest: float = 1.0) -> torch.Tensor:
     """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
-    return (image.float().clamp(0, 1) * 255).round() / 255
+    return (image.float().clamp(0, brightest) * 255).round() / 255
 
 
 def step(
@@ -98,13 +100,14 @@ def step(
     moved, entered = transport.move(lattice, classes, whole)
     touched = (logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
     moved = torch.where(touched, colours.float(), moved)
-    means = moved.mean(3, keepdim=True)
-    painted = net.painter(moved[..., -S:], entered[..., -S:].float(), means, features, code)
+    known = moved.clamp(max=1)
+    means = known.mean(3, keepdim=True)
+    painted = net.painter(known[..., -S:], entered[..., -S:].float(), means, features, code)
     strip = torch.where(entered[..., -S:], painted.float(), moved[..., -S:])
-    lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), controls))
+    lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), controls), BRIGHTEST)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
-    past = [relight(frame, light) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
+    past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
     return replace(
         world, lattice=lattice, shown=(shown, *past), phase=phase, speed=controls[:, 0],

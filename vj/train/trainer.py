@@ -159,12 +159,12 @@ class Trainer:
         other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
         gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
         tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
-        lift = torch.where(other, 0.16 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
+        lift = torch.where(other, 0.04 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
         green = torch.where(other, 0.08 * (self._random(B) - 0.5), zero)
         colour = torch.stack([gain * (1 + tint), gain * (1 + green), gain * (1 - tint)], 1)[:, :, None, None]
         rough = [noise.view(-1, 1, 1, 1) * self._grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
         shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
-        lattice = worlds.quantise(state.lattice * colour + lift + rough[0])
+        lattice = worlds.quantise(state.lattice * colour + lift + rough[0], worlds.BRIGHTEST)
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
@@ -183,7 +183,7 @@ class Trainer:
         with torch.set_grad_enabled(not entering):
             logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
             logits, colours = logits.float(), colours.float()
-            relit = worlds.relight(state.lattice, net.light(whole, vector).float())
+            relit = worlds.relight(state.lattice, net.light(whole, vector).float()).clamp(max=1)  # as it is shown
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
