@@ -52,45 +52,24 @@ NAMES = {
 }  # fmt: skip
 
 
+COUNTED = {"r": "resets", "f": "fullscreens", "t": "taps", "/": "ones", ",": "halves", ".": "doubles", "[": "earlier",
+           "]": "later", "n": "footages", "escape": "quits"}  # fmt: skip
+TURNED = {"space": "freeze", "b": "blackout", "d": "hud", "h": "help", "o": "setup"}  # on and off
+
+
 def press(knobs: Knobs, key: str) -> Knobs:
     """The knobs after one press. Unknown keys change nothing."""
+    if key in COUNTED:
+        return replace(knobs, **{COUNTED[key]: getattr(knobs, COUNTED[key]) + 1})
+    if key in TURNED:
+        return replace(knobs, **{TURNED[key]: not getattr(knobs, TURNED[key])})
     match key:
-        case "space":
-            return replace(knobs, freeze=not knobs.freeze)
-        case "b":
-            return replace(knobs, blackout=not knobs.blackout)
-        case "r":
-            return replace(knobs, resets=knobs.resets + 1)
-        case "f":
-            return replace(knobs, fullscreens=knobs.fullscreens + 1)
         case "up":
             return replace(knobs, speed=min(4.0, round(knobs.speed + SPEED_STEP, 3)))
         case "down":
             return replace(knobs, speed=max(0.0, round(knobs.speed - SPEED_STEP, 3)))
-        case "t":
-            return replace(knobs, taps=knobs.taps + 1)
-        case "/":
-            return replace(knobs, ones=knobs.ones + 1)
-        case ",":
-            return replace(knobs, halves=knobs.halves + 1)
-        case ".":
-            return replace(knobs, doubles=knobs.doubles + 1)
-        case "[":
-            return replace(knobs, earlier=knobs.earlier + 1)
-        case "]":
-            return replace(knobs, later=knobs.later + 1)
-        case "n":
-            return replace(knobs, footages=knobs.footages + 1)
-        case "d":
-            return replace(knobs, hud=not knobs.hud)
-        case "h":
-            return replace(knobs, help=not knobs.help)
         case "0":
             return knobs.made_safe()
-        case "o":
-            return replace(knobs, setup=not knobs.setup)
-        case "escape":
-            return replace(knobs, quits=knobs.quits + 1)
         case _ if key in set("123456789"):
             return replace(knobs, look=int(key))
     return knobs
