@@ -100,3 +100,16 @@ def test_light_has_no_offset_that_could_eat_up_contrast(weights):
     factor = generator.exact.light(torch.rand(1, 3, 32, 64), torch.tensor([[0.5, 0.5, 0.9, -0.9, 0.0]]))
     assert factor.shape == (1, 3) and (factor > 0).all()
     assert worlds.relight(torch.zeros(1, 3, 2, 2), factor).max() == 0
+
+
+def test_what_was_measured_in_other_footage_comes_as_gently_as_its_weights(weights):
+    generator = Generator(*weights)
+    card, tensors = weights
+    before = generator.net.bank.clone()
+    generator.adopt(card, {**tensors, "bank": tensors["bank"] * 2, "usual": tensors["usual"] + 0.1}, fade_frames=4)
+    shares = []
+    for _ in range(4):
+        generator.step(GO)
+        shares.append(float((generator.net.bank - before).abs().sum() / before.abs().sum()))
+    assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=1e-4)
+    assert torch.allclose(generator.net.usual, tensors["usual"] + 0.1)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -104,7 +105,7 @@ def test_it_learns_to_do_better_than_bicubic():
 def test_beside_a_show_only_what_does_better_on_pictures_held_back_is_given():
     large = [np.repeat(np.repeat(picture(48, 60, seed), 4, 0), 4, 1)[:192, :240] for seed in range(8)]
     first = upscale.Trainer(large[:1]).publishable()
-    beside = upscale.Beside.of(large, first)
+    beside = upscale.FineTuner(large, first)
     given = [beside(20) for _ in range(3)]
     better = [tensors for tensors in given if tensors is not None]
     assert better and beside.best > beside.first
@@ -113,7 +114,15 @@ def test_beside_a_show_only_what_does_better_on_pictures_held_back_is_given():
     assert error[1] < error[0]
     beside.best = 99.0
     assert beside(5) is None, "no better than the best before"
-    assert upscale.Beside.of(large[:3], first) is None
+
+
+def test_footage_with_few_large_pictures_or_a_broken_upscaler_leaves_upscaling_as_it_is(tmp_path):
+    (tmp_path / "large").mkdir()
+    for number in range(upscale.ENOUGH):
+        assert upscale.FineTuner.of(tmp_path, rough()) is None, "too few"
+        cv2.imwrite(str(tmp_path / "large" / f"{number}.jpg"), np.full((192, 320, 3), 20 * number, np.uint8))
+    assert upscale.FineTuner.of(tmp_path, tmp_path / "none.safetensors") is None
+    assert upscale.FineTuner.of(tmp_path, rough()) is not None
 
 
 def test_weights_files_are_whole_or_refused(tmp_path):

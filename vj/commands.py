@@ -23,7 +23,7 @@ from vj.render import window
 from vj.settings import Settings, upscaler_beside, upscaler_weights
 from vj.settings import table as read_table
 from vj.signals import Controls, Knobs
-from vj.train import chart, large, music, upscale
+from vj.train import chart, music, upscale
 from vj.train import footage as footages
 from vj.train import judge as judging
 from vj.train import learn as learning
@@ -103,7 +103,7 @@ class Upscaling:
 
     def __init__(self, prepared: Path, out: Path, begin: Path, seed: int):
         """prepared: footage; out: the network's weights; begin: the upscaler's to go on from."""
-        self._path, self._learns = upscaler_beside(out), upscale.Beside.of(large.load(prepared), upscale.read(begin), seed)
+        self._path, self._learns = upscaler_beside(out), upscale.FineTuner.of(prepared, begin, seed)
         self._began, self._spent, self.said = time.monotonic(), 0.0, ""
 
     def turn(self) -> None:

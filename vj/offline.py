@@ -41,9 +41,10 @@ def render(settings: Settings) -> None:
         learner = opening.learner(settings, start)
         window = stack.enter_context(HeadlessWindow(size))
         screen = Screen(window.context, packed("shaders"))
-        if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:  # a film has the time for the best
+        if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:
             screen.teach(layers)
-            screen.use("learnt" if settings.upscaler == "auto" else settings.upscaler)
+        best = "learnt" if layers is not None else "edge"  # a film has the time for it
+        screen.use(best if settings.upscaler == "auto" else settings.upscaler)
         model_fps = start.card.fps
         mapping = opening.mapping(whole, start.card)
         show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)

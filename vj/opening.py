@@ -24,7 +24,7 @@ from vj.model import device, speed
 from vj.model.generator import Generator
 from vj.settings import Settings, data_folder, demo_footage, last_weights, starter_weights, upscaler_weights
 from vj.train import footage as footages
-from vj.train import large, learn, upscale
+from vj.train import learn, upscale
 
 log = logging.getLogger("vj")
 
@@ -182,15 +182,15 @@ class OfflineLearner:
         device_name = device.pick(settings.device)
         self._learner = learn.Learner(opened, net, device=device_name, seed=settings.seed, step=start.card.step)
         self._gate, self._version = learn.Gate(), 0
-        self._upscaler = upscale.read(upscaler_weights(start.path))
-        self._sharper = upscale.Beside.of(large.load(start.footage), self._upscaler, settings.seed)
+        self._upscaler: Path | dict = upscaler_weights(start.path)
+        self._sharper = upscale.FineTuner.of(start.footage, self._upscaler, settings.seed)
 
     def switch(self, folder: Path, sources: tuple[Path, ...]) -> None:
         """Goes on with other footage, prepared first where it has to be."""
         if sources and not (folder / "card.json").is_file():
             prepare(list(sources), folder, self._card.height, self._card.width)
         self._learner, self._gate = learn.switched(self._learner, footages.load(folder), str(folder)), learn.Gate()
-        self._sharper = upscale.Beside.of(large.load(folder), self._upscaler)
+        self._sharper = upscale.FineTuner.of(folder, self._upscaler)
 
     def upscaler(self, steps: int) -> list | None:
         """Layers of the upscaler after so many more steps, None where they are no better."""

@@ -19,6 +19,7 @@ from vj.signals import Controls, ModelFrame
 ARCHITECTURE = "transport-1"
 
 
+FADED = ("bank", "palette", "usual")  # what is measured in footage: another footage's comes gently too
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
 
 
@@ -106,10 +107,10 @@ class Generator:
         mine = self.exact.state_dict()
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
-        goal = [tensors[name].to(self.device) for name, _ in self.exact.named_parameters()]
+        goal = [tensors[name].to(self.device) for name in (*dict(self.exact.named_parameters()), *FADED)]
         self._fade = (goal, max(1, fade_frames))
         for name, buffer in self.net.named_buffers():
-            if name in tensors:  # what can be worked out anew is not kept
+            if name in tensors and name not in FADED:  # what can be worked out anew is not kept
                 buffer.copy_(tensors[name])
         self.card = card
 
@@ -118,12 +119,17 @@ class Generator:
         if self._fade is None:
             return
         goal, left = self._fade
-        exact = [parameter.data for parameter in self.exact.parameters()]
+        exact = _fading(self.exact)
         torch._foreach_lerp_(exact, goal, 1 / left)  # a share of what is left, so that all steps are alike
-        for mine, value in zip(self.net.parameters(), exact, strict=True):
+        for mine, value in zip(_fading(self.net), exact, strict=True):
             mine.copy_(value)
         self.dice.refresh()
         self._fade = (goal, left - 1) if left > 1 else None
+
+
+def _fading(net: Net) -> list[torch.Tensor]:
+    """All that goes over from old weights to new ones by and by."""
+    return [*(parameter.data for parameter in net.parameters()), *(getattr(net, name) for name in FADED)]
 
 
 def _pixels(frame: torch.Tensor) -> np.ndarray:

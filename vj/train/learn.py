@@ -278,9 +278,8 @@ def load_progress(path: Path, learner: Learner) -> None:
     try:
         tensors = safetensors.torch.load_file(path)
         pick = lambda head: {k[len(head) :]: v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
-        younger = {"palette": trainer.net.palette, "usual": trainer.net.usual}  # older progress has none
-        trainer.net.load_state_dict({**younger, **pick("net.")})
-        trainer.average.load_state_dict({**younger, **pick("average.")})
+        trainer.net.load_state_dict(pick("net."))
+        trainer.average.load_state_dict(pick("average."))
         trainer.judge.load_state_dict(pick("judge."))
         for name, optimiser in (("optimiser.", trainer.optimiser), ("judge_optimiser.", trainer.judge_optimiser)):
             state: dict[int, dict] = {}

@@ -5,11 +5,13 @@ It sees luma and adds what it finds to a bicubic picture; colours stay bicubic. 
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -19,8 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from vj.errors import VJError, WeightsError
+from vj.train.large import load as load_large
 from vj.video import read_frames
 
+log = logging.getLogger("vj")
 NAME = "upscaler.safetensors"  # in the slot of a show, where a trainer may leave newer weights
 SCALE = 4
 WIDTH = 16  # channels of each layer but the first
@@ -165,22 +169,31 @@ class Trainer:
         return {name: tensor.detach().clone().contiguous() for name, tensor in self.net.state_dict().items()}
 
 
-class Beside:
+class FineTuner:
     """Goes on learning from a footage's own large pictures, beside the network; gives only what is better than before."""
 
-    def __init__(self, large: list[np.ndarray], tensors: dict[str, torch.Tensor], total: int = 3000, seed: int = 0):
-        """large: as of Trainer, a sixth of them held back; tensors: to go on from; total: steps until the rate is lowest."""
-        held = large[3::6] or large[:1]
-        taught = [picture for number, picture in enumerate(large) if number % 6 != 3] or large
+    def __init__(self, pictures: list[np.ndarray], tensors: dict[str, torch.Tensor], total: int = 3000, seed: int = 0):
+        """pictures: large ones, as of Trainer; one of six is held back. tensors: to go on from; total: steps until the rate
+        is lowest."""
+        held = pictures[3::6] or pictures[:1]
+        taught = [picture for number, picture in enumerate(pictures) if number % 6 != 3] or pictures
         self.trainer = Trainer(taught, tensors, total, seed, Recipe(rate=5e-4))
         self._calm = {name: tensor.clone() for name, tensor in tensors.items()}  # the mean of the last some hundred steps
         self._held = [(shrink(picture), picture) for picture in held[:8]]
         self.first = self.best = self._worth(tensors)
 
-    @staticmethod
-    def of(large: list[np.ndarray], tensors: dict[str, torch.Tensor], seed: int = 0) -> "Beside | None":
-        """None where there are not pictures enough to learn from."""
-        return Beside(large, tensors, seed=seed) if len(large) >= ENOUGH else None
+    @classmethod
+    def of(cls, footage: Path, weights: Path | dict[str, torch.Tensor], seed: int = 0) -> Self | None:
+        """From a prepared folder and what to go on from; None, upscaling then stays as it is, where its large pictures are
+        too few or the weights cannot be read."""
+        pictures = load_large(footage)
+        if len(pictures) < ENOUGH:
+            return None
+        try:
+            return cls(pictures, read(weights) if isinstance(weights, Path) else weights, seed=seed)
+        except WeightsError as error:
+            log.warning("%s", error)
+            return None
 
     def __call__(self, steps: int) -> dict[str, torch.Tensor] | None:
         """So many steps; weights that do better on what is held back than all before, or None."""

@@ -16,7 +16,7 @@ import torch
 from vj.errors import VJError
 from vj.signals import LearningReport
 from vj.train import footage as footages
-from vj.train import large, upscale
+from vj.train import upscale
 from vj.train.learn import Gate, Learner, adopt_footage, start, switched
 from vj.train.trainer import TrainConfig
 from vj.weights import WeightsSlot, read
@@ -105,7 +105,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
     except VJError as error:
         mouth.send(LearningReport(message=str(error)))
         return
-    sharper = _upscaling(footage, slot, upscaler, seed)
+    sharper = _fine_tuner(footage, slot, upscaler, seed)
     door, gate, version, skill, message = WeightsSlot(slot), Gate(), 0, 0.0, ""
     if started is not None and started[0].step > 0:
         gate.passes(learner.check())  # what the show starts with is the bar
@@ -118,7 +118,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
                 learner = switched(learner, opened, str(footage), config)
                 gate = Gate()  # what the old world was like is no bar for the new one
                 gate.passes(learner.check())
-                sharper = _upscaling(footage, slot, upscaler, seed)
+                sharper = _fine_tuner(footage, slot, upscaler, seed)
         except VJError as error:  # the old footage goes on
             mouth.send(LearningReport(version, learner.steps, learner.loss, skill, gate.rejected, str(error)))
         except (EOFError, OSError):  # the show has gone
@@ -141,16 +141,10 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
         mouth.send(LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
 
 
-def _upscaling(footage: Path, slot: Path, upscaler: Path | None, seed: int) -> upscale.Beside | None:
-    """What makes the upscaler better on this footage; None without large pictures of it."""
-    if upscaler is None:
-        return None
-    try:
-        newest = slot / upscale.NAME
-        return upscale.Beside.of(large.load(footage), upscale.read(newest if newest.is_file() else upscaler), seed)
-    except VJError as error:
-        log.warning("%s", error)
-        return None
+def _fine_tuner(footage: Path, slot: Path, upscaler: Path | None, seed: int) -> upscale.FineTuner | None:
+    """Goes on from what this show has learnt of upscaling already, else from `upscaler`."""
+    newest = slot / upscale.NAME
+    return upscale.FineTuner.of(footage, newest if newest.is_file() else upscaler, seed) if upscaler is not None else None
 
 
 def _open(footage: Path, sources, card, stop, mouth) -> footages.Footage:
