@@ -10,10 +10,11 @@ import safetensors.numpy
 import torch
 from test_audio_features import RATE, rock
 
-from vj.audio import network
+from vj.audio import demo_music, network
 from vj.audio.beat import Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
+from vj.audio.onsets import Onset, OnsetChooser
 from vj.audio.senses import SIZE, Senses, rises
 from vj.errors import WeightsError
 from vj.train.ear.learn import Net, frames_of
@@ -127,3 +128,39 @@ def test_the_shipped_network_finds_no_beat_where_there_is_none():
         extractor = FeatureExtractor(weights=read(network.shipped()))
         extractor.feed(sound)
         assert sum(isinstance(e, Beat) for e in extractor.events()) <= 2
+
+
+@pytest.mark.parametrize(("pulse", "then"), [(0.0, {"HH"}), (0.9, set())])
+def test_the_network_is_believed_until_it_hears_no_music(pulse, then):
+    chooser, told = OnsetChooser(0.01), []
+    for hop in range(2000):
+        time = hop * 0.01
+        drum = [Onset(time, "KD", 0.9, time)] if hop % 50 == 0 and hop < 600 else []  # the network hears drums alone
+        click = [Onset(time, "HH", 0.5, time)] if hop % 50 == 20 else []  # the rule hears clicks alone
+        told += chooser.feed(drum, click, 0.9 if hop < 600 else pulse)
+    before, after = ([o.kind for o in told if a <= o.time < b] for a, b in ((1, 6), (16, 20)))
+    assert set(before) == {"KD"} and len(before) == 10
+    assert set(after) == then and len(after) == (8 if then else 0)
+
+
+def test_no_onset_is_told_twice():
+    chooser = OnsetChooser(0.01)
+    rule, network = ([Onset(0.5 + late, "SD", 0.5, 0.51 + late)] for late in (0.0, 0.01))
+    for _ in range(800):
+        chooser.feed([], [], 0.0)
+    assert chooser.feed([], rule, 0.0) == rule
+    assert chooser.feed(network, [], 0.0) == []
+    assert chooser.feed(2 * [Onset(0.7, "SD", 0.5, 0.71)], [], 0.9) != []
+
+
+def test_the_drums_of_the_demo_are_heard():
+    sound, times = demo_music.make(RATE)
+    until = 50.0
+    ear = FeatureExtractor()
+    ear.feed(sound[: round(until * RATE)].mean(1))
+    told = [e for e in ear.events() if isinstance(e, Onset)]
+    for kind, name, least in (("KD", "kick", 0.85), ("SD", "snare", 0.7), ("HH", "hat", 0.75)):
+        found = np.array([o.time for o in told if o.kind == kind])
+        true = np.array([t for t in times[name] if t < until])
+        hits = sum(abs(found - t).min(initial=9) < 0.05 for t in true)
+        assert 2 * hits / (len(found) + len(true)) > least, kind

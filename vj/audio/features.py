@@ -1,6 +1,6 @@
 """Samples in, AudioFeatures out, every 10 ms and causally: level, loudness, bands, onsets, beat.
 
-Onsets and beats are heard by classical means or, where it is given weights, by a small network.
+Onsets are heard by a small network, where its weights can be read, beats by classical means, or both by either.
 
 The same samples give the same values, bit for bit, whatever the blocks they come in. Knows no device, file or clock.
 Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
@@ -16,7 +16,7 @@ from vj.audio.beat import Beat, BeatTracker
 from vj.audio.files import RATE, clean
 from vj.audio.form import Form
 from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
-from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetDetector, OnsetPicker
+from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetChooser, OnsetDetector, OnsetPicker
 from vj.audio.senses import BANDS as BANDS_SEEN
 from vj.audio.senses import EVERY, Senses
 from vj.signals import AudioFeatures
@@ -51,22 +51,25 @@ class FeatureExtractor:
     """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
 
     rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
-    weights: of the network that is to hear onsets and beats; "shipped": those that came with the program, if they can be
-    read; None: by rule, which is as good so far (models/ear.md) and the default.
+    weights: of the network that is to hear onsets; "shipped": those that came with the program, if they can be read; None:
+    onsets are heard by rule, as they are where the network hears nothing.
+    beats: whether the network is to hear beats too; by rule they are as good so far (models/ear.md).
     trim: dB by which a hand lifts the input before anything is heard; may be set at any time.
     """
 
     def __init__(
-        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = None, trim: float = 0.0
-    ) -> None:
+        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0,
+        beats: bool = False,
+    ) -> None:  # fmt: skip
         self.rate, self.hop = rate, hop
         self.step = hop / rate  # s
         if weights == "shipped":
             weights = read_shipped()
         self._network = Network(weights) if isinstance(weights, EarWeights) else None
         self._senses = Senses(rate, self.step)
-        self._picker = OnsetPicker(self.step)
-        self.beat = BeatTracker(self.step, by_network=self._network is not None)
+        self._picker, self._chooser = OnsetPicker(self.step), OnsetChooser(self.step)
+        self._beats_by_network = beats and self._network is not None
+        self.beat = BeatTracker(self.step, by_network=self._beats_by_network)
         self.features = AudioFeatures()
         self._onsets = OnsetDetector(self.step)
         self._spectrum = _Spectrum(rate)
@@ -148,7 +151,7 @@ class FeatureExtractor:
             heed, value = self._hands.popleft()
             heed(value)
         seen = self._senses.look(mags, self._heard)
-        onsets, beat = self._by_network(seen, openness) if self._network else self._by_rule(mags, openness)
+        onsets, beat = self._hear(mags, seen, openness < 0.5, openness)
         self._flash = [x * self._fade if x > 0.01 else 0.0 for x in self._flash]
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
@@ -208,19 +211,19 @@ class FeatureExtractor:
             sections=form.sections,
         )
 
-    def _by_network(self, seen: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
-        """What the network hears in this hop."""
-        network, quiet = self._network, openness < 0.5
-        heard = network.step(seen)
-        belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
-        return self._picker.feed(heard[2:5], quiet), self.beat.hear(heard, seen[:BANDS_SEEN], belief, quiet)
-
-    def _by_rule(self, mags: np.ndarray, openness: float) -> tuple[list[Onset], Beat | None]:
-        """What is heard without a network."""
+    def _hear(self, mags: np.ndarray, seen: np.ndarray, quiet: bool, openness: float) -> tuple[list[Onset], Beat | None]:
+        """The onsets and the beat of this hop."""
+        network = self._network
+        onsets = self._onsets.feed(self._spectrum.drums(self._window), quiet)
+        if network is not None:
+            heard = network.step(seen)
+            onsets = self._chooser.feed(self._picker.feed(heard[2:5], quiet), onsets, heard[5])
+            if self._beats_by_network:
+                belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
+                return onsets, self.beat.hear(heard, seen[:BANDS_SEEN], belief, quiet)
         onset, colour = self._rise(mags, openness)
-        onsets = self._onsets.feed(self._spectrum.drums(self._window), openness < 0.5)
         low, snare, _ = self._onsets.scores
-        return onsets, self.beat.feed(onset, low, snare, colour, quiet=openness < 0.5)
+        return onsets, self.beat.feed(onset, low, snare, colour, quiet=quiet)
 
     def _relate(self, loud: np.ndarray, openness: float) -> np.ndarray:
         """loud: (5,) RMS of all and of the bands -> (5,) against what is usual here, 0..MOST, 0 when the gate is shut."""

@@ -30,6 +30,8 @@ LATE = 0.011  # s from an onset to the end of the hop in which it is told
 NET_LEAST = (0.5, 0.5, 0.5)  # a chance below this is no onset
 NET_REST = 0.06  # s between two onsets of a class that the network hears
 NET_LATE = 0.013  # s from an onset to the end of the hop in which the network tells it
+LISTENING, DEAF, NO_MUSIC = 4.0, 0.25, 0.2  # s of memory; the network is not believed below this share of what the rule
+# tells, where it also is as sure as this that there is no pulse
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,31 @@ class OnsetPicker:
         return found
 
 
+class OnsetChooser:
+    """Whom to believe: the network, or the rule where the network takes what strikes for no music at all.
+
+    The network knows music, not every sound that anybody may play (bare clicks, say); in music without drums its silence
+    is right. feed() once a hop; hop: s between two calls.
+    """
+
+    def __init__(self, hop: float = 0.01) -> None:
+        self._forget = float(np.exp(-hop / LISTENING))
+        self._network, self._rule, self._pulse = 0.0, 0.0, 0.5  # onsets lately told by each; how likely there is a pulse
+        self._last = {kind: -1.0 for kind in CLASSES}  # s, when each class was last told
+
+    def feed(self, network: list[Onset], rule: list[Onset], pulse: float) -> list[Onset]:
+        """What each tells in this hop, and the network's chance of a pulse -> what is told."""
+        self._network = self._network * self._forget + len(network)
+        self._rule = self._rule * self._forget + len(rule)
+        self._pulse += (pulse - self._pulse) * (1 - self._forget)
+        deaf = self._network < DEAF * self._rule and self._pulse < NO_MUSIC
+        told = [o for o in (rule if deaf else network) if o.time - self._last[o.kind] > NET_REST / 2]
+        self._last |= {onset.kind: onset.time for onset in told}
+        return told
+
+
 class OnsetDetector:
-    """By rule, where there is no network. feed() once a hop. hop: s between two calls."""
+    """By rule. feed() once a hop. hop: s between two calls."""
 
     def __init__(self, hop: float = 0.01) -> None:
         self.hop = hop
