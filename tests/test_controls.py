@@ -98,6 +98,24 @@ def test_drive_zero_music_does_nothing():
     assert mapping.turn(loud, FULL, 1 / 15) != told[-1]
 
 
+def test_without_drums_things_pass_on_the_beat():
+    mapping, fps, begun, before = Mapping(TABLE), 24.0, [], 0.0
+    for n in range(round(60 * fps)):
+        beats = int(n / fps / 0.5)
+        heard = AudioFeatures(loudness=1.0, tempo=120.0, beats=beats)
+        far = mapping.turn(heard, FULL, 1 / fps).far
+        if far > 0.5 and before < 0.5:
+            begun.append(n / fps % 0.5)
+        before = far
+    assert len(begun) == pytest.approx(60 / TABLE.every["far"], abs=2)
+    assert max(begun) <= 1.01 / fps
+
+
+def test_a_lost_beat_is_not_waited_for():
+    seen = passing(Mapping(TABLE), lambda _: AudioFeatures(loudness=1.0, tempo=120.0), FULL, 60, "far")
+    assert seen >= 60 / (TABLE.every["far"] + 1.6) - 1
+
+
 def test_silence_is_a_calm_cruise():
     mapping = settled()
     for _ in range(300):

@@ -12,6 +12,7 @@ from vj.signals import AudioFeatures, Controls, Knobs
 
 CLASSES = ("kick", "snare", "hat")
 BAND_NAMES = ("far", "middle", "near")
+WAIT = 1.5  # s, no longer than this a thing that passes by itself waits for the beat
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Mapping:
         self._speed = table.speed.silence  # smoothed, times the knob
         self._light = table.light.silence
         self._presence = 0.0  # 0 no music, 1 music; smoothed
+        self._beats = 0  # told so far
 
     def turn(self, features: AudioFeatures, knobs: Knobs, dt: float) -> Controls:
         """Controls for the model frame that lasts dt seconds. Drive 0: music does nothing. Silence: a calm cruise."""
@@ -104,8 +106,10 @@ class Mapping:
             if band:
                 entries[band] = max(entries[band], pulse)
                 told[band] = max(told[band], float(self._since[name] < table.patience))
+        on_beat, self._beats = features.beats != self._beats, features.beats
+        due = on_beat or not (features.tempo and drive)
         for band in BAND_NAMES:
-            entries[band] = max(entries[band], self._cruise(band, 1 - drive * self._presence * told[band], dt))
+            entries[band] = max(entries[band], self._cruise(band, 1 - drive * self._presence * told[band], due, dt))
         return Controls(
             speed=_clip(knobs.speed * (1 + drive * (self._speed - 1)), 0, 4),
             brightness=_clip(drive * self._light, -1, 1),
@@ -123,11 +127,14 @@ class Mapping:
             level = self._table.strength[name] * max(min(strength, 1.0), self._table.least)
         return self._pulse(name, level, dt)
 
-    def _cruise(self, band: str, share: float, dt: float) -> float:
-        """The envelope of what passes by itself; share: 1 without music, 0 where music speaks in this band."""
+    def _cruise(self, band: str, share: float, due: bool, dt: float) -> float:
+        """The envelope of what passes by itself; share: 1 without music, 0 where music speaks in this band.
+
+        due: whether it may begin in this frame: where there is a beat it begins on one, so that music without drums is seen too.
+        """
         self._way[band] += dt / self._table.every[band]
         level = 0.0
-        if self._way[band] >= 1:
+        if self._way[band] >= (1 if due else 1 + WAIT / self._table.every[band]):
             self._way[band] -= math.floor(self._way[band])
             level = self._table.passing * share if share > 0.1 else 0.0
         return self._pulse(band, level, dt)
