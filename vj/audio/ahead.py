@@ -15,7 +15,7 @@ from vj.audio.files import SoundFile
 from vj.audio.network import EarWeights
 from vj.audio.pointer import Pointer
 
-SURE = 0.3  # confidence from which beats are told
+SURE, DENIED = 0.3, 0.03  # confidence from which beats are told; at which the ear by rule denies them
 BEFORE, AFTER = 4.0, 1.0  # s: what is sure here was so this long before, and is for a while after
 LONGEST = 3600.0  # s, of longer files the rest is heard as if live
 
@@ -29,28 +29,31 @@ class Known:
     confidence: np.ndarray  # float (n,)
 
 
-def look_ahead(path: str | Path, weights: EarWeights | str | None = None, seconds: float = LONGEST) -> Known:
-    """Listens to a file, about thirty times as quickly as it plays; weights: as of FeatureExtractor.
+def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", seconds: float = LONGEST) -> Known:
+    """Listens to a file, about fifteen times as quickly as it plays; weights: as of FeatureExtractor, whose network hears the
+    beats here. That there are any at all the ear by rule must at least not deny, and it says where bars begin.
 
     seconds: of the file, from its beginning, that are of interest.
 
     Raises SoundError where it cannot be read.
     """
-    ear = FeatureExtractor(weights=weights)
+    ears = [FeatureExtractor(weights=weights, beats=True), FeatureExtractor(weights=None)]
+    ears = ears if ears[0].beats_by_network else ears[1:]
+    ear, judge = ears[0], ears[-1]
     ear.beat.pointer = record = _Recorder(ear.beat.pointer)
     confidence, positions = [], []
     with SoundFile(path) as sound:
         for block in sound.blocks(ear.hop):
-            features = ear.feed(block)
-            confidence.append(features.tempo_confidence)
-            positions += [(e.time, e.position) for e in ear.events() if isinstance(e, Beat)]
+            features = [one.feed(block) for one in ears][0]
+            confidence.append([one.features.tempo_confidence for one in ears])
+            positions += [(e.time, e.position) for e in judge.events() if isinstance(e, Beat)]
             if features.time > min(seconds, LONGEST):
                 break
     hops = record.decode()
     times = (hops + 1) * ear.step - ear.beat.delay
-    sure = _widened(np.array(confidence), round(BEFORE / ear.step), round(AFTER / ear.step))
-    known = sure[np.clip(hops, 0, len(sure) - 1)] if len(hops) else np.zeros(0)
-    keep = (known > SURE) & (times >= 0)
+    sure = [_widened(np.array(of_one), round(BEFORE / ear.step), round(AFTER / ear.step)) for of_one in zip(*confidence, strict=True)]
+    known, judged = [s[np.clip(hops, 0, len(s) - 1)] if len(hops) else np.zeros(0) for s in (sure[0], sure[-1])]
+    keep = (known > SURE) & (judged > DENIED) & (times >= 0)
     return Known(times[keep], _places(times[keep], positions), known[keep])
 
 

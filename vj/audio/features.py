@@ -68,8 +68,8 @@ class FeatureExtractor:
         self._network = Network(weights) if isinstance(weights, EarWeights) else None
         self._senses = Senses(rate, self.step)
         self._picker, self._chooser = OnsetPicker(self.step), OnsetChooser(self.step)
-        self._beats_by_network = beats and self._network is not None
-        self.beat = BeatTracker(self.step, by_network=self._beats_by_network)
+        self.beats_by_network = beats and self._network is not None
+        self.beat = BeatTracker(self.step, by_network=self.beats_by_network)
         self.features = AudioFeatures()
         self._onsets = OnsetDetector(self.step)
         self._spectrum = _Spectrum(rate)
@@ -218,7 +218,7 @@ class FeatureExtractor:
         if network is not None:
             heard = network.step(seen)
             onsets = self._chooser.feed(self._picker.feed(heard[2:5], quiet), onsets, heard[5])
-            if self._beats_by_network:
+            if self.beats_by_network:
                 belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
                 return onsets, self.beat.hear(heard, seen[:BANDS_SEEN], belief, quiet)
         onset, colour = self._rise(mags, openness)
