@@ -1,11 +1,13 @@
 """Beats of a file that is heard in advance: right from its beginning, told in time, and none where there are none."""
 
+import time
+
 import numpy as np
 import pytest
 import soundfile
 from test_audio_features import RATE, clicks, rock
 
-from vj.audio.ahead import BeatGrid, Known, look_ahead
+from vj.audio.ahead import BeatGrid, Foresight, Known, look_ahead
 from vj.audio.beat import Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.hear import hear
@@ -64,3 +66,42 @@ def test_hearing_ahead_prints_what_is_known(song):
     lines = [line.split() for line in hear(song, ahead=True)]
     beats = [float(line[0]) for line in lines if line[0] != "O"]
     assert min(beats) < 1.3 and any(line[0] == "O" for line in lines)
+
+
+def test_a_grid_goes_round_with_a_file_that_loops():
+    known = Known(np.arange(0.0, 4.0, 0.5), np.tile([1, 2, 3, 4], 2), np.full(8, 0.9), seconds=4.0)
+    grid, told, phases = BeatGrid(known, loop=True), [], []
+    for hop in range(230, 1400):  # it begins in mid-file
+        beat = grid.follow(hop * 0.01)
+        told += [] if beat is None else [beat]
+        phases.append(abs(((grid.phase + hop * 0.01 / -0.5) + 0.5) % 1 - 0.5))
+    assert [b.time for b in told] == pytest.approx(np.arange(2.5, 14.01, 0.5))
+    assert [b.position for b in told] == [(k + 1) % 4 + 1 for k in range(len(told))]
+    assert max(phases) < 0.03 and grid.tempo == pytest.approx(120)
+
+
+def test_a_hand_ends_what_was_known():
+    known = Known(np.arange(0.0, 60.0, 0.5), np.zeros(120, int), np.full(120, 0.9))
+    extractor = FeatureExtractor(weights=None)
+    extractor.follow(BeatGrid(known))
+    assert extractor.feed(np.zeros(480 * 100, np.float32)).tempo == 120
+    extractor.nudge(0.02)
+    assert extractor.feed(np.zeros(480 * 100, np.float32)).tempo == 0
+
+
+def test_a_file_is_heard_ahead_in_a_process_of_its_own(song):
+    extractor = FeatureExtractor(weights=None)
+    with Foresight(extractor, song) as foresight:
+        until = time.monotonic() + 60
+        while extractor._grid is None and time.monotonic() < until:
+            time.sleep(0.05)
+        extractor.feed(np.zeros(480 * 300, np.float32))  # the file says so, not the sound
+        assert extractor.features.tempo == pytest.approx(100, abs=1)
+    assert not foresight._process.is_alive()
+
+
+def test_a_file_that_cannot_be_heard_ahead_is_heard_live(tmp_path):
+    with Foresight(FeatureExtractor(weights=None), tmp_path / "gone.wav") as foresight:
+        foresight._process.join(60)
+        foresight._thread.join(5)
+        assert foresight._ear._grid is None

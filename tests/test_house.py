@@ -49,7 +49,7 @@ ONLY_IN = {  # a package -> the rooms that may know it
     "rtmidi": {"vj.midi"},
     "av": {"vj.video"},
     "rich": {"vj.opening", "vj.commands", "vj.train"},
-    "multiprocessing": {"vj.train"},
+    "multiprocessing": {"vj.train", "vj.audio"},
     "threading": {"vj.audio", "vj.weights", "vj.player", "vj.video"},
     "subprocess": {"vj.bench", "vj.bench_latency"},
 }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vj import gauges, keeping, opening
+from vj.audio.ahead import Foresight
 from vj.audio.features import FeatureExtractor
 from vj.audio.listener import Listener
 from vj.cues import Cues
@@ -92,7 +93,10 @@ def play(settings: Settings) -> None:
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
         fade = round(settings.fade_seconds * model_rate)
         stamps = Stamps(source)
-        listener = Listener(stamps, FeatureExtractor(settings.rate, settings.hop))
+        ear = FeatureExtractor(settings.rate, settings.hop)
+        if settings.line_in is None:
+            stack.enter_context(Foresight(ear, opening.sound_file(settings)))
+        listener = Listener(stamps, ear)
         stamps.look = lambda: listener.features
         stack.enter_context(listener)
         delay = Delay(stamps.look)

@@ -49,7 +49,7 @@ def render(settings: Settings) -> None:
         mapping = opening.mapping(whole, start.card)
         show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)
         ear, knobs = FeatureExtractor(settings.rate, settings.hop), Knobs(look=settings.look)
-        ear.follow(BeatGrid(look_ahead(opening.sound_file(settings), seconds=seconds + FUTURE), settings.hop / settings.rate))
+        ear.follow(BeatGrid(look_ahead(opening.sound_file(settings), seconds=seconds + FUTURE)))
         updates, cued, cues = 0, opening.cued(settings, start), Cues(tuple(cue.at for cue in settings.then))
         with opening.bar(settings.film.name) as tell:
             blocks = sound.stereo_blocks(settings.rate // 10)

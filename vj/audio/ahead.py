@@ -4,8 +4,15 @@ The ear listens to the whole file as it would live; what it took for likely, hop
 Viterbi algorithm over the states of its bar pointer (Krebs, Boeck and Widmer 2015). BeatGrid tells these beats in a show.
 """
 
+import contextlib
+import logging
+import math
+import multiprocessing
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -14,6 +21,9 @@ from vj.audio.features import FeatureExtractor
 from vj.audio.files import SoundFile
 from vj.audio.network import EarWeights
 from vj.audio.pointer import Pointer
+from vj.errors import SoundError
+
+log = logging.getLogger("vj")
 
 SURE, DENIED = 0.3, 0.03  # confidence from which beats are told; at which the ear by rule denies them
 BEFORE, AFTER = 4.0, 1.0  # s: what is sure here was so this long before, and is for a while after
@@ -27,6 +37,7 @@ class Known:
     times: np.ndarray  # float64 (n,)
     positions: np.ndarray  # int (n,)
     confidence: np.ndarray  # float (n,)
+    seconds: float = 0.0  # of the whole file
 
 
 def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", seconds: float = LONGEST) -> Known:
@@ -43,18 +54,21 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", s
     ear.beat.pointer = record = _Recorder(ear.beat.pointer)
     confidence, positions = [], []
     with SoundFile(path) as sound:
+        length = sound.seconds
         for block in sound.blocks(ear.hop):
-            features = [one.feed(block) for one in ears][0]
+            for one in ears:
+                one.feed(block)
             confidence.append([one.features.tempo_confidence for one in ears])
             positions += [(e.time, e.position) for e in judge.events() if isinstance(e, Beat)]
-            if features.time > min(seconds, LONGEST):
+            if ear.features.time > min(seconds, LONGEST):
                 break
     hops = record.decode()
     times = (hops + 1) * ear.step - ear.beat.delay
-    sure = [_widened(np.array(of_one), round(BEFORE / ear.step), round(AFTER / ear.step)) for of_one in zip(*confidence, strict=True)]
+    near = round(BEFORE / ear.step), round(AFTER / ear.step)
+    sure = [_widened(np.array(of_one), *near) for of_one in zip(*confidence, strict=True)]
     known, judged = [s[np.clip(hops, 0, len(s) - 1)] if len(hops) else np.zeros(0) for s in (sure[0], sure[-1])]
     keep = (known > SURE) & (judged > DENIED) & (times >= 0)
-    return Known(times[keep], _places(times[keep], positions), known[keep])
+    return Known(times[keep], _places(times[keep], positions), known[keep], length)
 
 
 def _widened(x: np.ndarray, before: int, after: int) -> np.ndarray:
@@ -125,29 +139,75 @@ class _Recorder(Pointer):
 
 
 class BeatGrid:
-    """Tells known beats as a BeatTracker would. follow() once a hop; then read tempo, confidence, phase, next_beat."""
+    """Tells known beats as a BeatTracker would. follow() once a hop; then read tempo, confidence, phase, next_beat.
 
-    def __init__(self, known: Known, hop: float = 0.01) -> None:
-        self.hop = hop
+    loop: whether the file begins again at its end, for ever.
+    """
+
+    def __init__(self, known: Known, loop: bool = False) -> None:
         self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
-        self._known = known
-        self._told = 0  # how many beats have been told
-        self._hops = 0
+        self._known, self._length = known, known.seconds if loop else math.inf
+        self._times = np.concatenate([known.times, known.times + known.seconds]) if loop else known.times
+        self._lap, self._told = -1, 0  # of the loop; beats told in this one
 
-    def follow(self) -> Beat | None:
-        """One hop on: the beat that is to be told now."""
-        self._hops += 1
-        now, times = self._hops * self.hop, self._known.times
-        beat = None
-        if self._told < len(times) and times[self._told] <= now + LEAD:
-            beat = Beat(float(times[self._told]), now, int(self._known.positions[self._told]))
+    def follow(self, now: float) -> Beat | None:
+        """now: s of the file heard, rising, laps of the loop counted on: the beat that is to be told now."""
+        lap = int(now // self._length) if self._length < math.inf else 0
+        begin = lap * self._length if lap else 0.0
+        times, here = self._times, now - begin
+        if lap != self._lap:  # at the first call what is over is over; later on a beat across the seam may be told already
+            over = int(np.searchsorted(times, here - LEAD))
+            self._told = over if self._lap < 0 else max(over, self._told - len(self._known.times))
+            self._lap = lap
+        beat, n = None, len(self._known.times)
+        if self._told < len(times) and times[self._told] <= here + LEAD:
+            beat = Beat(begin + float(times[self._told]), now, int(self._known.positions[self._told % n]))
             self._told += 1
-        k = int(np.searchsorted(times, now + self.hop / 2))  # of the next beat
+        k = int(np.searchsorted(times, here + 1e-3))  # of the next beat
         period = float(times[k] - times[k - 1]) if 0 < k < len(times) else 0.0
         if 0.2 < period < 1.5:
-            self.tempo, self.next_beat = 60 / period, float(times[k])
-            self.confidence = float(self._known.confidence[k])
+            self.tempo, self.next_beat = 60 / period, begin + float(times[k])
+            self.confidence = float(self._known.confidence[k % n])
             self.phase = min(max(1 - (self.next_beat - now) / period, 0.0), 1.0) % 1.0
         else:
             self.tempo = self.confidence = self.phase = self.next_beat = 0.0
         return beat
+
+
+class Foresight:
+    """Listens ahead to a file that plays in a loop, in a process of its own; from then on the ear follows what is known.
+
+    Use as a `with`. Until then, and where the process fails, the ear hears as if live. Never waits.
+    """
+
+    def __init__(self, ear: FeatureExtractor, path: str | Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ear = ear
+        self._answer, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(target=_foresee, args=(str(path), theirs), name="vj-ahead", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._thread = threading.Thread(target=self._wait, name="vj-ahead", daemon=True)
+
+    def _wait(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            known = self._answer.recv()
+            if len(known.times):
+                self._ear.follow(BeatGrid(known, loop=True))
+                log.info("the file was heard in advance: %d beats are known", len(known.times))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.join(2.0)
+        self._thread.join(2.0)
+
+
+def _foresee(path: str, answer) -> None:
+    """The process's whole life. A file that cannot be read is the player's to report."""
+    os.nice(10) if hasattr(os, "nice") else None
+    with contextlib.suppress(SoundError):
+        answer.send(look_ahead(path))

@@ -37,14 +37,14 @@ MOST = 3.0  # loudness and bands reach no further
 
 
 class KnownBeats(Protocol):
-    """Beats that are known in advance; follow() once a hop."""
+    """Beats that are known in advance; follow() once a hop, told the s of sound heard."""
 
     tempo: float
     confidence: float
     phase: float
     next_beat: float
 
-    def follow(self) -> Beat | None: ...
+    def follow(self, now: float) -> Beat | None: ...
 
 
 class FeatureExtractor:
@@ -134,7 +134,10 @@ class FeatureExtractor:
         self._hands.append((self.beat.nudge, seconds))
 
     def follow(self, grid: KnownBeats | None) -> None:
-        """Tell the beats of this grid (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard."""
+        """Tell the beats of this grid (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard.
+
+        Whatever a hand says of the beat ends it too.
+        """
         self._grid = grid
 
     def _look(self, new: np.ndarray) -> None:
@@ -148,6 +151,7 @@ class FeatureExtractor:
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
         while self._hands:
+            self._grid = None
             heed, value = self._hands.popleft()
             heed(value)
         seen = self._senses.look(mags, self._heard)
@@ -158,7 +162,7 @@ class FeatureExtractor:
             self._counts[CLASSES.index(told.kind)] += 1
         tracker = self.beat
         if self._grid is not None:
-            tracker, beat = self._grid, self._grid.follow()
+            tracker, beat = self._grid, self._grid.follow(time)
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])

@@ -90,7 +90,7 @@ def _listen(path: str | Path, known: Known | None = None) -> Iterator[tuple[Audi
     """(features, what was told) for every 20 ms of a file."""
     extractor = FeatureExtractor()
     if known is not None:
-        extractor.follow(BeatGrid(known, extractor.step))
+        extractor.follow(BeatGrid(known))
     with SoundFile(path) as sound:
         for block in sound.blocks(RATE // 50):
             yield extractor.feed(block), extractor.events()
