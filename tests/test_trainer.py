@@ -21,7 +21,7 @@ from vj.train.trainer import TrainConfig
 from vj.train.worker import Worker
 from vj.weights import WeightsSlot, read, write
 
-QUICK = TrainConfig(batch=2, adversary_from=5)
+QUICK = TrainConfig(batch=2)
 
 
 def learner(**words):
@@ -35,7 +35,6 @@ def test_learning_learns_what_moves():
     student.run(120)
     after = student.check()
     assert after.finite and after.skill > before.skill + 1
-    assert student.trainer.losses["judge"] > 0
 
 
 def test_with_evidence_what_moved_goes_on_as_it_moved_before_all_learning():
@@ -51,6 +50,7 @@ def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monke
     clip = footage()
     other = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [3.0, 0.0], [2.0, 0.0], [1.0, 0.0]]))
     skills = []
+    monkeypatch.setattr("vj.train.learn.KEPT", 99.0)
     for forgotten in ((0.0,), (0.0, 1.0)):
         monkeypatch.setattr("vj.train.learn.FORGOTTEN", forgotten)
         net = copy.deepcopy(student.trainer.average)
@@ -60,6 +60,21 @@ def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monke
     net = copy.deepcopy(student.trainer.average)
     adopt_footage(net, clip)
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), student.trainer.average.parameters(), strict=True))
+
+
+def test_motions_that_do_better_than_the_footages_own_are_kept():
+    student = learner()
+    student.run(150)
+    clip = footage()
+    for wrong, kept in (([[0.0, 0.0], [0.1, 0.0], [0.2, 0.0], [0.3, 0.0]], True), ([[0, 0], [3, 0], [2, 0], [1, 0]], False)):
+        net, other = copy.deepcopy(student.trainer.average), replace(clip, card=replace(clip.card, motions=wrong))
+        known, evidence = net.bank.clone(), net.trunk.evidence.item()
+        if not kept:
+            net.bank.mul_(0.1)  # what it knew fits nothing here
+            known = net.bank.clone()
+        adopt_footage(net, other)
+        assert torch.equal(net.bank, known) == kept
+        assert (net.trunk.evidence.item() == evidence) == (kept or evidence >= EVIDENCE)
 
 
 def test_light_is_told_in_one_scale_for_all_footage():
@@ -236,3 +251,14 @@ def test_a_picture_need_not_be_a_multiple_of_eight(height, width):
     generator = Generator(*student.publishable())
     frames = [generator.step(Controls()).pixels for _ in range(3)]
     assert frames[-1].shape == (height, width, 3) and student.check().finite
+
+
+def test_at_the_end_of_a_planned_way_only_the_prior_learns():
+    student = learner(config=replace(QUICK, dreaming=0.5))
+    student.run(3)
+    for share, moved in ((0.4, {"trunk", "light", "painter", "encoder", "prior"}), (0.6, {"prior"})):
+        before = {name: p.detach().clone() for name, p in student.trainer.net.named_parameters()}
+        student.trainer.share = share
+        student.run(3)
+        after = student.trainer.net.named_parameters()
+        assert {name.split(".")[0] for name, p in after if not torch.equal(p, before[name])} == moved

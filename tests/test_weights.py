@@ -29,6 +29,19 @@ def test_what_is_written_is_read(tmp_path):
     assert all(torch.equal(back[k], v) and back[k].dtype == v.dtype for k, v in tensors(0.5).items())
 
 
+def test_halved_files_are_half_as_large_and_give_float32_again(tmp_path):
+    torch.manual_seed(0)
+    given = {"large": torch.randn(64, 64), "vast": torch.full((64, 64), 1e5), "small": torch.randn(7)}
+    write(tmp_path / "whole", CARD, given)
+    write(tmp_path / "halved", CARD, given, halved=True)
+    _, back = read(tmp_path / "halved")
+    assert all(t.dtype == torch.float32 for t in back.values())
+    assert torch.equal(back["small"], given["small"]) and torch.equal(back["vast"], given["vast"])
+    assert back["large"] == pytest.approx(given["large"], rel=1e-3, abs=1e-6)
+    sizes = [(tmp_path / name).stat().st_size for name in ("halved", "whole")]
+    assert sizes[1] - sizes[0] == 2 * 64 * 64
+
+
 def test_not_finite_is_never_written_and_old_file_stays(tmp_path):
     path = tmp_path / "w.safetensors"
     write(path, CARD, tensors())

@@ -23,6 +23,7 @@ log = logging.getLogger("vj")
 
 LARGEST = 2**31  # bytes; a larger file is not ours
 SUFFIX = ".safetensors"
+HALVED = 1024  # values
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,14 @@ def read(path: str | os.PathLike) -> tuple[Card, dict[str, torch.Tensor]]:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path} holds numbers that are not finite, in {name}: use another copy or train anew.")
-    return card, tensors
+    return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
 
 
-def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor]) -> None:
-    """Writes whole or not at all: aside, synced, renamed. Raises WeightsError, and then leaves what was there."""
+def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor], halved: bool = False) -> None:
+    """Writes whole or not at all: aside, synced, renamed. Raises WeightsError, and then leaves what was there.
+
+    halved: tensors of HALVED values and more are kept as float16, for files that travel; `read` gives float32 again.
+    """
     path = Path(path)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -78,6 +82,9 @@ def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor])
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+        if halved:
+            large = {n: t for n, t in plain.items() if t.dtype == torch.float32 and t.numel() >= HALVED}
+            plain |= {name: t.half() for name, t in large.items() if t.abs().max() < torch.finfo(torch.float16).max}
         data = safetensors.torch.save(plain, {"card": json.dumps(asdict(card), allow_nan=False)})
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(aside, "wb") as file:

@@ -27,6 +27,7 @@ from vj.weights import Card, write
 USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
+KEPT = 0.5  # dB, by so much the motions that it knew must be better than the footage's own to stay
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
@@ -97,10 +98,11 @@ def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions, the light and the first pictures of this footage.
 
     Where the motions are others than it knew, what moved last counts, and it forgets which class is where as far as that
-    foretells frames better.
+    foretells frames better; if it foretells them better still with the motions that it knew, it keeps those.
     """
     motions = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
     others = bool(net.bank.any()) and not torch.allclose(net.bank, motions, atol=0.02)
+    known = net.bank.clone()
     net.bank.copy_(motions)
     net.palette.copy_(palette(footage))
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
@@ -108,14 +110,19 @@ def adopt_footage(net: Net, footage: Footage) -> None:
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
     if others:
-        _fit_places(net, footage)
+        _fit_places(net, footage, known)
 
 
-def _fit_places(net: Net, footage: Footage) -> None:
-    """Lets the trunk forget its classes' places by the share of FORGOTTEN with which it foretells best."""
+def _fit_places(net: Net, footage: Footage, known: torch.Tensor) -> None:
+    """Lets the trunk forget its classes' places by the share of FORGOTTEN with which it foretells best, or keeps all as it
+    was, with the motions `known` (K, 2), where that foretells KEPT dB better."""
     data = dataset(footage)
     frames, controls = (part.to(net.bank.device) for part in windows(data, data.training))
-    head, found = copy.deepcopy(net.trunk.head.state_dict()), []
+    head, found, motions = copy.deepcopy(net.trunk.head.state_dict()), [], net.bank.clone()
+    net.bank.copy_(known)
+    as_it_was = psnr(foretell(net, frames, controls), frames[:, BEFORE])
+    net.bank.copy_(motions)
+    evidence = net.trunk.evidence.detach().clone()
     with torch.no_grad():
         net.trunk.evidence.clamp_(min=EVIDENCE)
     for share in FORGOTTEN:
@@ -123,6 +130,10 @@ def _fit_places(net: Net, footage: Footage) -> None:
         net.trunk.forget_places(share)
         found.append(psnr(foretell(net, frames, controls), frames[:, BEFORE]))
     net.trunk.head.load_state_dict(head)
+    if as_it_was > max(found) + KEPT:
+        net.bank.copy_(known)
+        net.trunk.evidence.data.copy_(evidence)
+        return
     net.trunk.forget_places(FORGOTTEN[int(np.argmax(found))])
 
 
@@ -255,14 +266,12 @@ class Gate:
 
 # ------------------------------------------------------------------------------------------------------- resuming
 def save_progress(path: Path, learner: Learner) -> None:
-    """Everything that going on needs (raw weights, average, optimisers, adversary), in one safetensors file."""
+    """Everything that going on needs (raw weights, average, optimiser), in one safetensors file."""
     trainer = learner.trainer
     tensors = {f"net.{k}": v for k, v in trainer.net.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
-    tensors |= {f"judge.{k}": v for k, v in trainer.judge.state_dict().items()}
-    for name, optimiser in (("optimiser", trainer.optimiser), ("judge_optimiser", trainer.judge_optimiser)):
-        for index, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"{name}.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    for index, state in trainer.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
     tensors["steps"] = torch.tensor(trainer.steps)
     aside = path.with_name(path.name + ".tmp")
     try:
@@ -280,14 +289,12 @@ def load_progress(path: Path, learner: Learner) -> None:
         pick = lambda head: {k[len(head) :]: v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
         trainer.net.load_state_dict(pick("net."))
         trainer.average.load_state_dict(pick("average."))
-        trainer.judge.load_state_dict(pick("judge."))
-        for name, optimiser in (("optimiser.", trainer.optimiser), ("judge_optimiser.", trainer.judge_optimiser)):
-            state: dict[int, dict] = {}
-            for key, value in pick(name).items():
-                index, part = key.split(".", 1)
-                state.setdefault(int(index), {})[part] = value
-            if state:
-                optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        state: dict[int, dict] = {}
+        for key, value in pick("optimiser.").items():
+            index, part = key.split(".", 1)
+            state.setdefault(int(index), {})[part] = value
+        if state:
+            trainer.optimiser.load_state_dict({**trainer.optimiser.state_dict(), "state": state})
         trainer.steps = trainer.begun = int(tensors["steps"])
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise WeightsError(f"The progress file {path} does not fit: remove it and start again without --resume.") from error
@@ -322,7 +329,7 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
         if share >= min(saved + 0.05, 1):
             saved, check = share, learner.check()
             if check.finite:
-                write(out, *learner.publishable(check))
+                write(out, *learner.publishable(check), halved=True)
                 save_progress(aside, learner)
         if progress is not None:
             progress(min(share, 1.0), learner, check)
