@@ -38,23 +38,23 @@ def test_each_class_enters_in_its_band_only(name, band):
         assert getattr(told, other) == pytest.approx(getattr(rest, other), abs=1e-3)
 
 
-def test_a_pulse_holds_three_frames_and_falls_over_six():
+def test_a_pulse_holds_two_frames_and_falls_over_three():
     mapping = settled()
     hit = AudioFeatures(loudness=1.0, kicks=1, kick=1.0)
-    near = [mapping.turn(hit, FULL, 1 / 15).near for _ in range(12)]
+    near = [mapping.turn(hit, FULL, 1 / 15).near for _ in range(8)]
     top = TABLE.strength["kick"]
-    assert near[:3] == pytest.approx([top] * 3)
-    falling = [top * (1 - (n + 0.5) / 6) for n in range(6)]
-    assert near[3:9] == pytest.approx([max(f, TABLE.rest) for f in falling], abs=1e-3)
-    assert near[9:] == pytest.approx([TABLE.rest] * 3, abs=1e-3)
+    assert near[:2] == pytest.approx([top] * 2)
+    falling = [top * (1 - (n + 0.5) / 3) for n in range(3)]
+    assert near[2:5] == pytest.approx([max(f, TABLE.rest) for f in falling], abs=1e-3)
+    assert near[5:] == pytest.approx([TABLE.rest] * 3, abs=1e-3)
 
 
 def test_at_twice_the_rate_a_pulse_lasts_as_long():
     mapping = settled()
     hit = AudioFeatures(loudness=1.0, kicks=1, kick=1.0)
     near = [mapping.turn(hit, FULL, 1 / 30).near for _ in range(24)]
-    assert sum(n == pytest.approx(TABLE.strength["kick"]) for n in near) == 6
-    assert sum(n > TABLE.rest + 1e-2 for n in near) in (17, 18)
+    assert sum(n == pytest.approx(TABLE.strength["kick"]) for n in near) == 4
+    assert sum(n > TABLE.rest + 1e-2 for n in near) in (9, 10)
 
 
 def test_a_count_is_answered_once_however_late_it_is_read():

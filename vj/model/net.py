@@ -26,11 +26,11 @@ class ModelConfig:
     width: int = 160  # px, even
     classes: int = 16  # motion classes: displacements in the bank
     widths: tuple[int, int, int] = (32, 64, 96)  # channels of the trunk at 1/2, 1/4, 1/8 size
-    strip: int = 24  # px at the right edge that the painter can paint
+    strip: int = 32  # px at the right edge that the painter can paint
     painter: int = 64  # channels of the painter
-    prior: int = 128  # channels of the prior
+    prior: int = 96  # channels of the prior
     look: int = 24  # px at the right edge that the encoder sees
-    memory: int = 5  # past frames of codes that the prior sees
+    memory: int = 4  # past frames of codes that the prior sees
     seeds: int = 10  # first pictures kept beside the weights (under 1 MB at 160x96)
 
     @property
@@ -41,11 +41,8 @@ class ModelConfig:
 
 HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
-CODE_LEVELS = 5
-DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, drawn one after the other
-CODE_DIMS = DIGITS * GROUPS
-CODES = CODE_LEVELS**DIGITS  # values of a group
-DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
+CODE_DIMS, CODE_LEVELS = 4, 5
+CODES = CODE_LEVELS**CODE_DIMS
 LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
 EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
 SELDOM = -2.0  # the logit of touching up, at first
@@ -174,10 +171,7 @@ class Painter(nn.Module):
         super().__init__()
         width = config.painter
         self.strip = config.strip
-        # The code first becomes a draft of the last px, each row and column its own: told it everywhere alike, the painter
-        # would have to find out where within a cell it is.
-        self.draft = nn.Sequential(nn.Conv1d(CODE_DIMS, 96, 3, padding=1), nn.SiLU(), nn.Conv1d(96, DRAFT * DRAFTED, 1))
-        self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + DRAFT + 1, width, 3, padding=1)
+        self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
         self.head = nn.Conv2d(width, 12, 3, padding=1)
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
@@ -189,10 +183,9 @@ class Painter(nn.Module):
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
-        draft = self.draft(code.to(dtype)).unflatten(1, (DRAFT, 2, DRAFTED // 2)).permute(0, 1, 4, 2, 3).flatten(2, 3)
-        draft = F.pad(draft[:, :, : features.shape[2]], (half - DRAFTED // 2, 0))
+        cells = F.interpolate(code.to(dtype)[..., None], size=(features.shape[2], 1), mode="nearest")
         rows = F.pixel_unshuffle(means.expand(-1, -1, -1, 2).to(dtype) - 0.5, 2)[:, ::2]  # (B, 6, H/2, 1)
-        x = [known, rows.expand(-1, -1, -1, half), features[..., -half:], draft]
+        x = [known, rows.expand(-1, -1, -1, half), features[..., -half:], cells.expand(-1, -1, -1, half)]
         x.append(self.ramp.to(dtype).expand(moved.shape[0], -1, -1, -1))
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
@@ -207,8 +200,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.look = config.look
         self.layers = nn.Sequential(
-            nn.Conv2d(7, 48, 4, 2, 1), nn.SiLU(), nn.Conv2d(48, 96, 4, 2, 1), nn.SiLU(),
-            nn.Conv2d(96, 128, (3, config.look // 4), padding=(1, 0)), nn.SiLU(), nn.Conv2d(128, CODE_DIMS, 1),
+            nn.Conv2d(7, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.SiLU(),
+            nn.Conv2d(64, 64, (3, config.look // 4), padding=(1, 0)), nn.SiLU(), nn.Conv2d(64, CODE_DIMS, 1),
         )  # fmt: skip
 
     def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
@@ -226,20 +219,20 @@ def whole_cells(edge: torch.Tensor) -> torch.Tensor:
 
 
 def code_index(code: torch.Tensor) -> torch.Tensor:
-    """Codes (B, D, rows) -> the numbers of their groups (B, rows, GROUPS), 0..CODES-1."""
+    """Codes (B, D, rows) -> their numbers (B, rows), 0..CODES-1."""
     half = (CODE_LEVELS - 1) // 2
-    digits = ((code * half).round().long() + half).unflatten(1, (GROUPS, DIGITS))
-    return sum(digits[:, :, d] * CODE_LEVELS**d for d in range(DIGITS)).transpose(1, 2)
+    digits = (code * half).round().long() + half
+    return sum(digits[:, d] * CODE_LEVELS**d for d in range(CODE_DIMS))
 
 
 def code_values(index: torch.Tensor) -> torch.Tensor:
-    """Numbers (..., ) of groups -> their values (..., DIGITS), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
+    """Numbers (..., ) of codes -> their values (..., D), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
     half = (CODE_LEVELS - 1) / 2
-    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(DIGITS)], -1)
+    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(CODE_DIMS)], -1)
     return digits / half - 1
 
 
-EDGE = 24  # px at the right edge that the prior looks at
+EDGE = 16  # px at the right edge that the prior looks at
 PRIOR_SEES = 3 * 4 * EDGE + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
 
 
@@ -251,28 +244,31 @@ class Prior(nn.Module):
         width = config.prior
         self.rows = nn.Parameter(torch.zeros(1, width, config.rows))
         self.look = nn.Conv1d(PRIOR_SEES + config.memory * CODE_DIMS, width, 5, padding=2)
-        self.mix = nn.ModuleList([nn.Conv1d(width, width, 5, padding=2) for _ in range(3)])
+        self.mix = nn.Conv1d(width, width, 5, padding=2)
         self.over_rows = nn.GRU(width + CODE_DIMS, width, batch_first=True)
-        self.drop = nn.Dropout(0.2)  # a few minutes of footage are soon known by heart
-        self.head = nn.Linear(width, CODES)  # the first group of a row
-        self.then = nn.Linear(width + DIGITS, width)
-        self.last = nn.Linear(width, CODES)  # the second, told the first
+        self.head = nn.Linear(width, CODES)
 
     def context(self, seen: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
         """seen (B, PRIOR_SEES, rows), past codes (B, memory * D, rows) newest first -> (B, rows, width)."""
-        h = self.look(torch.cat([seen, past], 1)) + self.rows
-        for mix in self.mix:
-            h = h + mix(self.drop(F.silu(h)))
-        return self.drop(F.silu(h)).transpose(1, 2)
+        h = F.silu(self.look(torch.cat([seen, past], 1)) + self.rows)
+        return F.silu(self.mix(h)).transpose(1, 2)
 
     def forward(self, seen: torch.Tensor, past: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """With the true code (B, D, rows) for the rows above: logits (B, rows, GROUPS, CODES)."""
+        """With the true code (B, D, rows) for the rows above: logits (B, rows, CODES)."""
         above = F.pad(code, (1, 0))[..., :-1].transpose(1, 2)
-        h = self.drop(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
-        return torch.stack([self.head(h), self._second(h, code[:, :DIGITS].transpose(1, 2))], 2)
+        return self.head(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
 
-    def _second(self, h: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-        return self.last(F.silu(self.then(torch.cat([h, first.to(h.dtype)], 2))))
+    @torch.no_grad()
+    def sample(self, seen: torch.Tensor, past: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Draws codes (B, D, rows) for a batch, row by row (training; the show draws with vj.model.prior.Dice)."""
+        context = self.context(seen, past).float()
+        h, above, drawn = None, context.new_zeros(context.shape[0], 1, CODE_DIMS), []
+        for row in range(context.shape[1]):
+            out, h = self.over_rows(torch.cat([context[:, row : row + 1], above], 2), h)
+            chance = torch.softmax(self.head(out)[:, 0].float(), 1).cpu()
+            above = code_values(torch.multinomial(chance, 1, generator=generator)).to(context.device)
+            drawn.append(above[:, 0])
+        return torch.stack(drawn, 2)
 
 
 def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:

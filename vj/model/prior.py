@@ -7,7 +7,7 @@ for which numpy is several times quicker than torch; the dice are numpy's too, s
 import numpy as np
 import torch
 
-from vj.model.net import CODE_DIMS, CODES, GROUPS, Net, code_values, prior_sees
+from vj.model.net import CODE_DIMS, CODES, Net, code_values, prior_sees
 from vj.signals import BANDS
 
 
@@ -30,9 +30,8 @@ class Dice:
 
     def refresh(self) -> None:
         """Takes over the network's newest weights."""
-        prior, gru = self.net.prior, self.net.prior.over_rows
-        arrays = [gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0]
-        arrays += [part for layer in (prior.head, prior.then, prior.last) for part in (layer.weight, layer.bias)]
+        gru, head = self.net.prior.over_rows, self.net.prior.head
+        arrays = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0, head.weight, head.bias)
         self.arrays = [np.ascontiguousarray(a.detach().float().cpu().numpy().T) for a in arrays]  # products go along rows
 
     def draw(self, image: torch.Tensor, past: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
@@ -41,35 +40,24 @@ class Dice:
         n = told.shape[0]
         seen = prior_sees(image.expand(n, -1, -1, -1), self.net.lit(controls).expand(n, -1), told, BANDS)
         context = self.net.prior.context(seen, past.expand(n, -1, -1)).float().cpu().numpy()  # (n, rows, width)
-        w_in, w_back, b_in, b_back, *rest = self.arrays
-        w_head, b_head, w_then, b_then, w_last, b_last = rest
+        w_in, w_back, b_in, b_back, w_out, b_out = self.arrays
         width = context.shape[2]
         from_context = context @ w_in[:width] + b_in
         w_above = w_in[width:]
         h = np.zeros((n, width), np.float32)
         above = np.zeros(CODE_DIMS, np.float32)
-        waits = self.random.standard_exponential((context.shape[1], GROUPS, CODES), np.float32)
+        waits = self.random.standard_exponential((context.shape[1], CODES), np.float32)
         dice = -np.log(np.maximum(waits, 1e-30))  # Gumbel noise, quicker so
         drawn = np.empty((CODE_DIMS, context.shape[1]), np.float32)
         for row in range(context.shape[1]):
             into = from_context[:, row] + above @ w_above
             back = h @ w_back + b_back
-            gates = _logistic(into[:, : 2 * width] + back[:, : 2 * width])
+            gates = 0.5 + 0.5 * np.tanh(0.5 * (into[:, : 2 * width] + back[:, : 2 * width]))  # logistic, never overflows
             reset, keep = gates[:, :width], gates[:, width:]
             candidate = np.tanh(into[:, 2 * width :] + reset * back[:, 2 * width :])
             h = candidate + keep * (h - candidate)
-            first = self._throw(h @ w_head + b_head, dice[row, 0])
-            then = h @ w_then[:width] + first @ w_then[width:] + b_then
-            above = np.concatenate([first, self._throw((then * _logistic(then)) @ w_last + b_last, dice[row, 1])])
+            logits = h @ w_out + b_out
+            chosen = logits[0] if n == 1 else logits[0] + self.guidance * (logits[0] - logits[1])
+            above = self.values[int(np.argmax(chosen / self.temperature + dice[row]))]
             drawn[:, row] = above
         return torch.from_numpy(drawn)[None].to(image.device)
-
-    def _throw(self, logits: np.ndarray, dice: np.ndarray) -> np.ndarray:
-        """One group's logits, told and (with guidance) untold (n, CODES), and Gumbel noise (CODES,) -> values (DIGITS,)."""
-        chosen = logits[0] if len(logits) == 1 else logits[0] + self.guidance * (logits[0] - logits[1])
-        return self.values[int(np.argmax(chosen / self.temperature + dice))]
-
-
-def _logistic(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), never overflowing."""
-    return 0.5 + 0.5 * np.tanh(0.5 * x)

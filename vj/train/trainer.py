@@ -30,22 +30,42 @@ class TrainConfig:
     warmup: int = 50  # steps
     clip: float = 1.0  # gradient norm
     average: float = 0.998  # of the EMA
-    deepest: int = 4  # frames of its own output before it is graded, at most
-    parts: float = 0.9  # share of the steps that look at the right `part` px of twice as many windows
+    deepest: int = 6  # frames of its own output before it is graded, at most
+    parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 80
     deepen: int = 1200  # steps until the deepest is reached
-    entering: float = 0.8  # share of those that teach only what enters, from step `entering_from` on
-    entering_from: int = 800
+    entering: float = 0.75  # share of those that teach only what enters, from step `entering_from` on
+    entering_from: int = 3000
     prior_batch: int = 24  # windows of the prior's own lessons
-    dreaming: float = 0.25  # share of the way, at its end, in which the prior alone learns, from codes that no longer change
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
+    adversary: float = 0.04  # weight of the adversary on what enters; 0 without
+    adversary_from: int = 1500  # step
     half: bool | None = None  # bfloat16; None: where it is native
 
 
-GAPS, OFF = 0.3, 0.2  # share of the pictures with a gap, and with colours, other than they are (half: a duller painter)
+JUDGE_LEARNS = 100  # lessons before the judge is listened to
+
+
+class Judge(torch.nn.Module):
+    """The adversary: looks at the leading edge as it was and as it becomes, patch by patch (PatchGAN, Isola 2017)."""
+
+    def __init__(self, width: int = 24):
+        super().__init__()
+        layers = [torch.nn.Conv2d(8, width, 3, padding=1)]
+        for given, made, size, stride in ((1, 2, 4, 2), (2, 3, 4, 2), (3, 3, 3, 1)):
+            layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(given * width, made * width, size, stride, 1)]
+        layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(3 * width, 1, 3, padding=1)]
+        self.layers = torch.nn.Sequential(*layers)
+
+    def forward(self, moved, entered, told, strip):
+        """The moved strip, what is missing in it, what was told for each row and the strip to be judged.
+
+        (B, C, H, S), C = 3, 1, 1, 3 -> (B, 1, H/4, S/4), above 0 for what looks like footage.
+        """
+        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, told - 0.5, strip - 0.5], 1))
 
 
 class Trainer:
@@ -56,18 +76,18 @@ class Trainer:
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.dataset, self.config, self.device = dataset, config, device
-        self.share = 0.0
+        self.share, self.judged = 0.0, 0  # of the way; lessons of the judge
         self.half = native_bf16(str(device)) if config.half is None else config.half
+        self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 2e-3, betas=(0.5, 0.99))
         self.steps, self.begun, self.losses = 0, 0, {}
         self.generator = torch.Generator().manual_seed(seed)
 
     def run(self, steps: int) -> dict[str, float]:
         """`steps` training steps; the running mean of each part of the loss."""
         for _ in range(steps):
-            with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
-                torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.generator)))
-                self._step()
+            self._step()
         return dict(self.losses)
 
     def _random(self, *shape: int) -> torch.Tensor:
@@ -78,16 +98,9 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        dreams = self.share > 1 - config.dreaming
-        way = (self.share - 1) / config.dreaming + 1 if dreams else self.share / (1 - config.dreaming)
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
-            group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
-        if dreams:
-            with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
-                lesson = self._grade_prior_alone(2 * config.prior_batch)
-            self._learn({"prior": lesson})
-            return
+            group["lr"] *= 1 - 0.92 * max(0.0, self.share - 0.4) / 0.6  # settles in the last part of the way
         depth = 0
         if self.steps > 100:
             deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
@@ -104,15 +117,14 @@ class Trainer:
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
-            parts = self._grade(batch, depth, state, noise, whole, off, entering)
-        self._learn(parts)
-
-    def _learn(self, parts: dict[str, torch.Tensor]) -> None:
-        """Goes down the slope of a step's losses; the average follows."""
+            parts, adversary = self._grade(batch, depth, state, noise, whole, off, entering)
+        loss = sum(parts.values())
         self.optimiser.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         self.optimiser.step()
+        if adversary is not None:
+            self._teach_judge(*adversary)
         self.steps += 1
         self._follow()
         for name, value in parts.items():
@@ -157,7 +169,7 @@ class Trainer:
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
     def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
-        """The parts of the loss on the true next frame.
+        """The parts of the loss on the true next frame, and a lesson for the judge: (given, fake, real) or None.
 
         whole: the full picture that the light is read from; off: wrong colours at the edge, to be mended; entering:
         only what enters is taught.
@@ -176,14 +188,28 @@ class Trainer:
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
             classes = logits[:, :K].argmax(1)
-            shift, _ = transport.split(total, vertical)
-            every, entered = transport.move(relit, classes, shift)
+            every = transport.sample(relit, classes, total, vertical)
             means, moved = every.mean(3, keepdim=True), every[..., -S:]
-            # What is painted is sampled at its phase when it is shown: the lattice is taught that would be shown as `after`.
-            target = transport.sample(after, classes, shift - total, vertical)[..., -S:]
-        missing = self._gaps(entered[..., -S:].float())
+            column = torch.arange(every.shape[3], device=self.device)
+            missing = (column + transport.pick(total, classes)[..., 0] > every.shape[3] - 0.75)[:, None, :, -S:].float()
+        missing = self._gaps(missing)
+        prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
         known = (moved + off[..., -S:]).clamp(0, 1)
-        painted = net.painter(known, missing, means, features, code).float()
+        target = after[..., -S:]
+        adversary, parts = None, {}
+        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
+            drawn = net.prior.sample(prior_seen, past, self.generator)  # as at the show: no code from the truth
+            twice = [torch.cat([x, x]) for x in (known, missing, means, features)]
+            painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
+            own = F.interpolate(prior_seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
+            fake = torch.where(missing > 0, dreamt, moved)
+            for parameter in self.judge.parameters():
+                parameter.requires_grad_(False)
+            if self.judged >= JUDGE_LEARNS:
+                parts["fool"] = -config.adversary * _over(missing, self.judge(moved, missing, own, fake).float())
+            adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
+        else:
+            painted = net.painter(known, missing, means, features, code).float()
         strip = torch.where(missing > 0, painted, moved)
 
         detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
@@ -191,13 +217,12 @@ class Trainer:
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
         weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
-        paint = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
-        prior = 0.3 * self._grade_prior(batch, depth, seen.shown[0])
-        if self.steps % 2 == 0:
-            prior = prior + 0.6 * self._grade_prior_alone(config.prior_batch)
-        parts = {"paint": paint, "prior": prior}
+        parts["paint"] = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
+        parts["prior"] = 0.3 * prior_loss
+        if self.steps % 2 == 0:  # by turns with the adversary
+            parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
         if entering:
-            return parts
+            return parts, adversary
         with torch.no_grad():
             proposals, entered = transport.candidates(relit, total, vertical)
             errors = (proposals - after[:, None]).abs().mean(2)
@@ -215,20 +240,20 @@ class Trainer:
         parts["classes"] = config.moving * class_loss(logits, errors)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
         parts["light"] = 4 * light_loss(relit, after)
-        return parts
+        return parts, adversary
 
     def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
-        """For GAPS of the pictures, a gap of random width at the edge instead of what the classes leave open.
+        """For half of the pictures, a gap of random width at the edge instead of what the classes leave open.
 
         Else what the trunk does not yet expect to enter would never be painted, and so never be expected.
         """
         B, _, _, S = missing.shape
         width = 1 + (self._random(B, 1, 1, 1) * 8).floor()
         band = (torch.arange(S, device=missing.device) >= S - width).float().expand_as(missing)
-        return torch.where(self._random(B, 1, 1, 1) < GAPS, band, missing)
+        return torch.where(self._random(B, 1, 1, 1) < 0.5, band, missing)
 
     def _off_colours(self, image: torch.Tensor) -> torch.Tensor:
-        """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
+        """For half of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
 
         Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
         the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
@@ -237,10 +262,10 @@ class Trainer:
         coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
         rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
-        return rows * ramp * (self._random(B, 1, 1, 1) < OFF)
+        return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
 
-    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> torch.Tensor:
-        """How well the prior foretells the next code."""
+    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """How well the prior foretells the next code; what it saw and the past codes, with all controls told."""
         net, now = self.net, BEFORE - 1 + depth
         frames, controls = batch.frames, batch.controls
         B, M = frames.shape[0], net.config.memory
@@ -254,13 +279,15 @@ class Trainer:
             past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
             told = (self._random(B) > 0.12).float()
             seen = prior_sees(image, net.lit(controls[:, now + 1]), told, BANDS)
+            all_told = prior_sees(image, net.lit(controls[:, now + 1]), torch.ones_like(told), BANDS)
         guess = net.prior(seen, past, codes[0])
-        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+        loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+        return loss, all_told, past
 
-    def _grade_prior_alone(self, size: int) -> torch.Tensor:
+    def _grade_prior_alone(self) -> torch.Tensor:
         """More lessons for the prior alone: it is small, and what enters is as good as its guesses."""
         net, M = self.net, self.net.config.memory
-        batch = self.dataset.batch(size, 1, columns=net.config.look)
+        batch = self.dataset.batch(self.config.prior_batch, 1, columns=net.config.look)
         frames, controls = batch.frames.to(self.device), batch.controls.to(self.device)
         now, B = BEFORE - 1, len(frames)
         pairs = [(now - back, now - back + 1) for back in range(M + 1)]
@@ -274,6 +301,23 @@ class Trainer:
             seen = prior_sees(edge, net.lit(controls[:, now + 1]), told, BANDS)
         guess = net.prior(seen, past, codes[0])
         return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
+
+    def _teach_judge(self, given: tuple, fake: torch.Tensor, real: torch.Tensor) -> None:
+        """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
+        for parameter in self.judge.parameters():
+            parameter.requires_grad_(True)
+        loss = sum(_over(given[1], F.relu(1 + sign * self.judge(*given, strip))) for sign, strip in ((-1, real), (1, fake)))
+        self.judge_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimiser.step()
+        self.judged += 1
+        self.losses["judge"] = 0.98 * self.losses.get("judge", 2.0) + 0.02 * float(loss.detach())
+
+
+def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
+    """Mean of the judge's verdict over the patches in which something was painted."""
+    weight = F.adaptive_avg_pool2d(missing, verdict.shape[2:])
+    return (verdict * weight).sum() / weight.sum().clamp(min=1e-3)
 
 
 def fresh(config: ModelConfig, bank, seed: int = 0) -> Net:
