@@ -111,6 +111,13 @@ def test_without_drums_things_pass_on_the_beat():
     assert max(begun) <= 1.01 / fps
 
 
+def test_what_passes_by_itself_takes_its_time():
+    mapping = Mapping(TABLE)
+    far = [mapping.turn(AudioFeatures(), FULL, 1 / 15).far for _ in range(round(15 * 1.5 * TABLE.every["far"]))]
+    assert sum(value == pytest.approx(TABLE.passing) for value in far) == 3
+    assert sum(value > TABLE.rest + 1e-2 for value in far) in (8, 9)
+
+
 def test_a_lost_beat_is_not_waited_for():
     seen = passing(Mapping(TABLE), lambda _: AudioFeatures(loudness=1.0, tempo=120.0), FULL, 60, "far")
     assert seen >= 60 / (TABLE.every["far"] + 1.6) - 1

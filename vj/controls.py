@@ -41,6 +41,8 @@ class SoundTable:
     least: float  # 0..1
     every: dict[str, float]  # height band -> s from one thing to the next that passes by itself
     passing: float  # their strength, 0..1.5
+    passing_hold: float  # frames of the footage's rate
+    passing_fall: float
     patience: float  # s
     rest: float  # 0..1.5
     speed: Curve
@@ -64,6 +66,8 @@ class SoundTable:
             least=_number(table, "pulse", "least", 0, 1),
             every={band: _number(table, "cruise", band, 0.1, 1e6) for band in BAND_NAMES},
             passing=_number(table, "cruise", "strength", 0, 1.5),
+            passing_hold=_number(table, "cruise", "hold", 1, 100),
+            passing_fall=_number(table, "cruise", "fall", 0, 100),
             patience=_number(table, "cruise", "patience", 0.1, 1e6),
             rest=_number(table, "cruise", "rest", 0, 1.5),
             **curves,
@@ -83,7 +87,8 @@ class Mapping:
 
     def __init__(self, table: SoundTable, fps: float = 15.0):
         self._table = table
-        self._hold, self._fall = table.hold / fps, table.fall / fps  # s
+        self._lasts = {name: (table.hold / fps, table.fall / fps) for name in CLASSES}  # s: hold, fall
+        self._lasts |= {name: (table.passing_hold / fps, table.passing_fall / fps) for name in BAND_NAMES}
         self._counts = dict.fromkeys(CLASSES, 0)  # onsets answered so far
         self._pulses = {name: Pulse() for name in (*CLASSES, *BAND_NAMES)}  # of onsets, and of what passes by itself
         self._since = dict.fromkeys(CLASSES, math.inf)  # s since the last onset
@@ -143,16 +148,17 @@ class Mapping:
         """The envelope in the middle of this frame, begun anew where level is above 0; it never falls by that."""
         pulse = self._pulses[name]
         if level > 0:
-            pulse.level, pulse.age = max(level, self._shape(pulse)), dt / 2
+            pulse.level, pulse.age = max(level, self._shape(name)), dt / 2
         else:
             pulse.age += dt
-        return self._shape(pulse)
+        return self._shape(name)
 
-    def _shape(self, pulse: Pulse) -> float:
-        falling = pulse.age - self._hold
+    def _shape(self, name: str) -> float:
+        pulse, (hold, fall) = self._pulses[name], self._lasts[name]
+        falling = pulse.age - hold
         if falling <= 1e-9:
             return pulse.level
-        return pulse.level * max(1 - falling / self._fall, 0.0) if self._fall else 0.0
+        return pulse.level * max(1 - falling / fall, 0.0) if fall else 0.0
 
 
 def _approach(value: float, target: float, dt: float, curve: Curve) -> float:
