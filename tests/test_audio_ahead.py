@@ -87,6 +87,8 @@ def test_a_hand_ends_what_was_known():
     assert extractor.feed(np.zeros(480 * 100, np.float32)).tempo == 120
     extractor.nudge(0.02)
     assert extractor.feed(np.zeros(480 * 100, np.float32)).tempo == 0
+    extractor.follow(BeatGrid(known))  # as of a file that was still being heard when the hand spoke
+    assert extractor.feed(np.zeros(480 * 100, np.float32)).tempo == 0
 
 
 def test_a_file_is_heard_ahead_in_a_process_of_its_own(song):

@@ -96,6 +96,7 @@ class FeatureExtractor:
         self._clipped_until = -1.0
         self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
         self._grid: KnownBeats | None = None
+        self._alone = False  # known beats are not to be followed any more
         self.trim = trim
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
@@ -136,9 +137,13 @@ class FeatureExtractor:
     def follow(self, grid: KnownBeats | None) -> None:
         """Tell the beats of this grid (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard.
 
-        Whatever a hand says of the beat ends it too.
+        In vain after leave().
         """
-        self._grid = grid
+        self._grid = None if self._alone else grid
+
+    def leave(self) -> None:
+        """Beats are told as heard from now on, whatever is known: a hand has spoken, or the sound is no longer the file's."""
+        self._alone, self._grid = True, None
 
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
@@ -151,7 +156,7 @@ class FeatureExtractor:
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
         while self._hands:
-            self._grid = None
+            self.leave()
             heed, value = self._hands.popleft()
             heed(value)
         seen = self._senses.look(mags, self._heard)

@@ -65,7 +65,7 @@ class Listener:
                 break  # the source has ended
             except Exception:
                 log.exception("the sound source failed; asking it again")
-                self.extractor.follow(None)  # what is known of a file holds no more
+                self.extractor.leave()  # what is known of a file holds no more
                 self.features = self.extractor.feed(np.zeros(self.extractor.rate, np.float32))  # a second of rest
                 self._stop.wait(AGAIN)
         self.features = AudioFeatures(time=self.features.time)
