@@ -80,6 +80,15 @@ def test_a_grid_goes_round_with_a_file_that_loops():
     assert max(phases) < 0.03 and grid.tempo == pytest.approx(120)
 
 
+def test_what_was_not_listened_to_is_heard_as_if_live():
+    known = Known(np.arange(0.0, 4.0, 0.6), np.zeros(7, int), np.full(7, 0.9), seconds=60.0, heard=4.0)
+    extractor = FeatureExtractor(weights=None)
+    extractor.follow(BeatGrid(known, loop=True))
+    sound = clicks(120, 12.0)
+    assert extractor.feed(sound[: 3 * RATE]).tempo == pytest.approx(100)
+    assert extractor.feed(sound[3 * RATE :]).tempo == pytest.approx(120, abs=1)
+
+
 def test_a_hand_ends_what_was_known():
     known = Known(np.arange(0.0, 60.0, 0.5), np.zeros(120, int), np.full(120, 0.9))
     extractor = FeatureExtractor(weights=None)

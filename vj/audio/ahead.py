@@ -38,6 +38,7 @@ class Known:
     positions: np.ndarray  # int (n,)
     confidence: np.ndarray  # float (n,)
     seconds: float = 0.0  # of the whole file
+    heard: float = math.inf  # s of it that were listened to; inf: all
 
 
 def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", seconds: float = LONGEST) -> Known:
@@ -52,7 +53,7 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", s
     ears = ears if ears[0].beats_by_network else ears[1:]
     ear, judge = ears[0], ears[-1]
     ear.beat.pointer = record = _Recorder(ear.beat.pointer)
-    confidence, positions = [], []
+    confidence, positions, heard = [], [], math.inf
     with SoundFile(path) as sound:
         length = sound.seconds
         for block in sound.blocks(ear.hop):
@@ -61,6 +62,7 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", s
             confidence.append([one.features.tempo_confidence for one in ears])
             positions += [(e.time, e.position) for e in judge.events() if isinstance(e, Beat)]
             if ear.features.time > min(seconds, LONGEST):
+                heard = ear.features.time
                 break
     hops = record.decode()
     times = (hops + 1) * ear.step - ear.beat.delay
@@ -68,7 +70,7 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", s
     sure = [_widened(np.array(of_one), *near) for of_one in zip(*confidence, strict=True)]
     known, judged = [s[np.clip(hops, 0, len(s) - 1)] if len(hops) else np.zeros(0) for s in (sure[0], sure[-1])]
     keep = (known > SURE) & (judged > DENIED) & (times >= 0)
-    return Known(times[keep], _places(times[keep], positions), known[keep], length)
+    return Known(times[keep], _places(times[keep], positions), known[keep], length, heard)
 
 
 def _widened(x: np.ndarray, before: int, after: int) -> np.ndarray:
@@ -146,6 +148,7 @@ class BeatGrid:
 
     def __init__(self, known: Known, loop: bool = False) -> None:
         self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
+        self.until = known.heard  # s of sound; then it knows no more
         self._known, self._length = known, known.seconds if loop else math.inf
         self._times = np.concatenate([known.times, known.times + known.seconds]) if loop else known.times
         self._lap, self._told = -1, 0  # of the loop; beats told in this one

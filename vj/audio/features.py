@@ -43,6 +43,7 @@ class KnownBeats(Protocol):
     confidence: float
     phase: float
     next_beat: float
+    until: float  # s of sound heard, from which on it knows nothing
 
     def follow(self, now: float) -> Beat | None: ...
 
@@ -166,7 +167,7 @@ class FeatureExtractor:
             self._flash[CLASSES.index(told.kind)] = told.strength
             self._counts[CLASSES.index(told.kind)] += 1
         tracker = self.beat
-        if self._grid is not None:
+        if self._grid is not None and time < self._grid.until:
             tracker, beat = self._grid, self._grid.follow(time)
         if beat is not None:
             self._beats, self._position = self._beats + 1, beat.position

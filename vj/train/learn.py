@@ -27,7 +27,6 @@ from vj.weights import Card, write
 USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
-KEPT = 0.5  # dB, by so much the motions that it knew must be better than the footage's own to stay
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
@@ -98,11 +97,10 @@ def adopt_footage(net: Net, footage: Footage) -> None:
     """Gives a trained network the motions, the light and the first pictures of this footage.
 
     Where the motions are others than it knew, what moved last counts, and it forgets which class is where as far as that
-    foretells frames better; if it foretells them better still with the motions that it knew, it keeps those.
+    foretells frames better.
     """
     motions = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
     others = bool(net.bank.any()) and not torch.allclose(net.bank, motions, atol=0.02)
-    known = net.bank.clone()
     net.bank.copy_(motions)
     net.palette.copy_(palette(footage))
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
@@ -110,19 +108,14 @@ def adopt_footage(net: Net, footage: Footage) -> None:
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
     if others:
-        _fit_places(net, footage, known)
+        _fit_places(net, footage)
 
 
-def _fit_places(net: Net, footage: Footage, known: torch.Tensor) -> None:
-    """Lets the trunk forget its classes' places by the share of FORGOTTEN with which it foretells best, or keeps all as it
-    was, with the motions `known` (K, 2), where that foretells KEPT dB better."""
+def _fit_places(net: Net, footage: Footage) -> None:
+    """Lets the trunk forget its classes' places by the share of FORGOTTEN with which it foretells best."""
     data = dataset(footage)
     frames, controls = (part.to(net.bank.device) for part in windows(data, data.training))
-    head, found, motions = copy.deepcopy(net.trunk.head.state_dict()), [], net.bank.clone()
-    net.bank.copy_(known)
-    as_it_was = psnr(foretell(net, frames, controls), frames[:, BEFORE])
-    net.bank.copy_(motions)
-    evidence = net.trunk.evidence.detach().clone()
+    head, found = copy.deepcopy(net.trunk.head.state_dict()), []
     with torch.no_grad():
         net.trunk.evidence.clamp_(min=EVIDENCE)
     for share in FORGOTTEN:
@@ -130,10 +123,6 @@ def _fit_places(net: Net, footage: Footage, known: torch.Tensor) -> None:
         net.trunk.forget_places(share)
         found.append(psnr(foretell(net, frames, controls), frames[:, BEFORE]))
     net.trunk.head.load_state_dict(head)
-    if as_it_was > max(found) + KEPT:
-        net.bank.copy_(known)
-        net.trunk.evidence.data.copy_(evidence)
-        return
     net.trunk.forget_places(FORGOTTEN[int(np.argmax(found))])
 
 
