@@ -62,3 +62,27 @@ def test_each_pixel_goes_with_its_own_class():
     moved, _ = transport.move(image, classes, torch.tensor([[[0, 0], [5, 0]]]))
     assert torch.equal(moved[:, :, :6], image[:, :, :6])
     assert torch.equal(moved[:, :, 6:, :-5], image[:, :, 6:, 5:])
+
+
+def test_what_enters_may_go_on_with_what_is_beside_it():
+    strip = noise(W=24)[..., :24]
+    entered = torch.zeros(1, 1, 12, 24, dtype=torch.bool)
+    entered[..., 16:] = True
+    copies = transport.go_on(strip, entered)
+    assert copies.shape == (1, len(transport.GOES_ON), 3, 12, 24)
+    for (lag, down), copy in zip(transport.GOES_ON, copies[0], strict=True):
+        if down == 0:
+            assert torch.equal(copy[..., :16], strip[0, ..., :16])
+            for column in range(16, 24):
+                assert torch.equal(copy[..., column], strip[0, ..., 16 - lag + (column - 16) % lag])
+        else:
+            assert torch.equal(copy[:, 5, 16:], copies[0, transport.GOES_ON.index((lag, 0)), :, 5 + down, 16:])
+
+
+def test_going_on_takes_nothing_from_what_entered_itself():
+    """Rows where a fast thing passes over a slow one have entered pixels with known ones between them."""
+    strip, entered = torch.zeros(1, 3, 4, 24), torch.rand(1, 1, 4, 24, generator=torch.Generator().manual_seed(2)) < 0.4
+    entered[..., 0] = False
+    strip[entered.expand_as(strip)] = 1.0
+    for (_, down), copy in zip(transport.GOES_ON, transport.go_on(strip, entered)[0], strict=True):
+        assert down or copy.max() == 0

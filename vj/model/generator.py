@@ -16,7 +16,7 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-1"
+ARCHITECTURE = "transport-3"
 
 
 FADED = ("bank", "palette", "usual")  # what is measured in footage: another footage's comes gently too
@@ -41,8 +41,7 @@ def build(card, tensors) -> Net:
     config = config_of(card)
     try:
         net = Net(config)
-        younger = {"palette": net.palette, "usual": net.usual, "trunk.evidence": torch.zeros(())}  # older weights have none
-        net.load_state_dict({**younger, **tensors})
+        net.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(UNFIT) from error
     return net.eval()

@@ -2,13 +2,17 @@
 
 Four parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
 among a small bank of displacements; nobody tells it that the foreground is faster), which pixels to touch up, and how
-the light changes. `Painter` fills what has just entered at the leading (right) edge, told by a code of a few bits per
-row. `Encoder` finds that code in footage (training only). `Prior` learns which codes follow which, given the controls:
-at the show all that enters is drawn from it. Knows no time, no files.
+the light changes. `Painter` fills what has just entered at the leading (right) edge: pixel by pixel it goes on with what
+is beside it, copied whole, or paints. What to paint is told by a code of two groups of four digits for each four rows,
+and only where that is worth it: fields and sky go on untold and never blur, a tree is told. `Encoder` finds code and worth
+in footage (training only). `Prior` learns which codes follow which, given the controls: at the show all that enters is
+drawn from it. Knows no time, no files.
 
 Sources: hard choice among transported copies after CDNA (Finn, Goodfellow, Levine 2016) and SDC-Net; finite scalar
 quantisation (Mentzer et al. 2023); FiLM (Perez et al. 2018); noise level told to the network (DIAMOND, Alonso et al.
-2024); a learnt prior over discrete codes after VQ-VAE (van den Oord et al. 2017).
+2024); a learnt prior over discrete codes after VQ-VAE (van den Oord et al. 2017); telling only what pays for its bits
+after the skip mode and rate-distortion choice of video coders (Sullivan and Wiegand 1998); copying or making anew after
+pointer networks (See, Liu, Manning 2017).
 """
 
 from dataclasses import dataclass
@@ -16,6 +20,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from vj.model.transport import GOES_ON, drawn_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,11 @@ class ModelConfig:
     width: int = 160  # px, even
     classes: int = 16  # motion classes: displacements in the bank
     widths: tuple[int, int, int] = (32, 64, 96)  # channels of the trunk at 1/2, 1/4, 1/8 size
-    strip: int = 32  # px at the right edge that the painter can paint
+    strip: int = 24  # px at the right edge that the painter can paint
     painter: int = 64  # channels of the painter
-    prior: int = 96  # channels of the prior
+    prior: int = 128  # channels of the prior
     look: int = 24  # px at the right edge that the encoder sees
-    memory: int = 4  # past frames of codes that the prior sees
+    memory: int = 5  # past frames of codes that the prior sees
     seeds: int = 10  # first pictures kept beside the weights (under 1 MB at 160x96)
 
     @property
@@ -41,12 +47,22 @@ class ModelConfig:
 
 HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
-CODE_DIMS, CODE_LEVELS = 4, 5
-CODES = CODE_LEVELS**CODE_DIMS
+CODE_LEVELS = 5
+DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, drawn one after the other
+CODE_DIMS = DIGITS * GROUPS
+CODES = CODE_LEVELS**DIGITS  # values of a group
+DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
 LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
 EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
 SELDOM = -2.0  # the logit of touching up, at first
 CODE_REACH = 12  # px at the right edge where the trunk is told the code
+
+
+def _lively(layers: nn.Sequential) -> None:
+    """Starts every other layer with weights that keep the spread of what goes through (He et al. 2015)."""
+    for layer in layers[::2]:
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
 
 
 class Block(nn.Module):
@@ -171,26 +187,36 @@ class Painter(nn.Module):
         super().__init__()
         width = config.painter
         self.strip = config.strip
-        self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + CODE_DIMS + 1, width, 3, padding=1)
+        # The code first becomes a draft of the last px, each row and column its own: told it everywhere alike, the painter
+        # would have to find out where within a cell it is.
+        self.draft = nn.Sequential(nn.Conv1d(CODE_DIMS, 96, 3, padding=1), nn.SiLU(), nn.Conv1d(96, DRAFT * DRAFTED, 1))
+        _lively(self.draft)
+        self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + DRAFT + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
-        self.head = nn.Conv2d(width, 12, 3, padding=1)
+        self.head = nn.Conv2d(width, 12 + 4 * (1 + len(GOES_ON)), 3, padding=1)  # colours; painted, or which copy
+        self.direct = nn.Conv2d(DRAFT, 12, 1)  # from the draft straight to colours: so the code says something from the first
+        self.lean = nn.Parameter(torch.ones(()))  # how far colours are told as what differs from the row's last known pixel
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
     def forward(self, moved, entered, means, features, code):
         """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
-        code (B, D, rows) -> (B, 3, H, S)."""
+        code (B, D, rows) -> colours (B, 3, H, S) and logits (B, 1 + copies, H, S): to paint, or which of transport.GOES_ON."""
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
-        cells = F.interpolate(code.to(dtype)[..., None], size=(features.shape[2], 1), mode="nearest")
+        draft = self.draft(code.to(dtype)).unflatten(1, (DRAFT, 2, DRAFTED // 2)).permute(0, 1, 4, 2, 3).flatten(2, 3)
+        draft = F.pad(draft[:, :, : features.shape[2]], (half - DRAFTED // 2, 0))
         rows = F.pixel_unshuffle(means.expand(-1, -1, -1, 2).to(dtype) - 0.5, 2)[:, ::2]  # (B, 6, H/2, 1)
-        x = [known, rows.expand(-1, -1, -1, half), features[..., -half:], cells.expand(-1, -1, -1, half)]
+        x = [known, rows.expand(-1, -1, -1, half), features[..., -half:], draft]
         x.append(self.ramp.to(dtype).expand(moved.shape[0], -1, -1, -1))
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             h = block(h)
-        return torch.sigmoid(F.pixel_shuffle(self.head(F.silu(h)), 2) * 3)
+        out = self.head(F.silu(h))
+        out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1), 2)
+        beside = torch.logit(drawn_on(moved, entered > 0).clamp(0.02, 0.98)).to(dtype)
+        return torch.sigmoid(out[:, :3] * 3 + self.lean * beside), out[:, 3:] * 3
 
 
 class Encoder(nn.Module):
@@ -200,17 +226,39 @@ class Encoder(nn.Module):
         super().__init__()
         self.look = config.look
         self.layers = nn.Sequential(
-            nn.Conv2d(7, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.SiLU(),
-            nn.Conv2d(64, 64, (3, config.look // 4), padding=(1, 0)), nn.SiLU(), nn.Conv2d(64, CODE_DIMS, 1),
+            nn.Conv2d(7, 48, 4, 2, 1), nn.SiLU(), nn.Conv2d(48, 96, 4, 2, 1), nn.SiLU(),
+            nn.Conv2d(96, 128, (3, config.look // 4), padding=(1, 0)), nn.SiLU(), nn.Conv2d(128, CODE_DIMS + GROUPS, 1),
         )  # fmt: skip
+        _lively(self.layers)  # else all would round to one and the same code for thousands of steps
+        with torch.no_grad():
+            self.layers[0].weight.mul_(3)
+            self.layers[-1].bias[CODE_DIMS:] = 1.0
 
     def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
-        """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1."""
+        """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1; all 0 where
+        what is there just goes on."""
+        code, need = self.parts(before, after, speed)
+        return code * told_groups(levels(need))
+
+    def parts(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The code (B, D, rows) of every cell, and how sure it is that telling each group pays: logits (B, GROUPS, rows)."""
         edge = whole_cells(torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5)
         x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
-        z = torch.tanh(self.layers(x)[..., 0].float())
+        out = self.layers(x)[..., 0].float()
+        z = torch.tanh(out[:, :CODE_DIMS])
         half = (CODE_LEVELS - 1) / 2
-        return z + ((z * half).round() / half - z).detach()  # straight-through
+        return z + ((z * half).round() / half - z).detach(), out[:, CODE_DIMS:]  # straight-through
+
+
+def levels(need: torch.Tensor) -> torch.Tensor:
+    """How many groups of each cell are worth telling: logits (B, GROUPS, rows) -> (B, rows), 0..GROUPS; a group counts
+    only where those before it do."""
+    return (need > 0).long().cumprod(1).sum(1)
+
+
+def told_groups(level: torch.Tensor) -> torch.Tensor:
+    """1 for the code's dimensions that are told at this level (B, rows), 0 for the others: (B, D, rows)."""
+    return (level[:, None] > torch.arange(CODE_DIMS, device=level.device).view(1, -1, 1) // DIGITS).float()
 
 
 def whole_cells(edge: torch.Tensor) -> torch.Tensor:
@@ -219,20 +267,20 @@ def whole_cells(edge: torch.Tensor) -> torch.Tensor:
 
 
 def code_index(code: torch.Tensor) -> torch.Tensor:
-    """Codes (B, D, rows) -> their numbers (B, rows), 0..CODES-1."""
+    """Codes (B, D, rows) -> the numbers of their groups (B, rows, GROUPS), 0..CODES-1."""
     half = (CODE_LEVELS - 1) // 2
-    digits = (code * half).round().long() + half
-    return sum(digits[:, d] * CODE_LEVELS**d for d in range(CODE_DIMS))
+    digits = ((code * half).round().long() + half).unflatten(1, (GROUPS, DIGITS))
+    return sum(digits[:, :, d] * CODE_LEVELS**d for d in range(DIGITS)).transpose(1, 2)
 
 
 def code_values(index: torch.Tensor) -> torch.Tensor:
-    """Numbers (..., ) of codes -> their values (..., D), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
+    """Numbers (..., ) of groups -> their values (..., DIGITS), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
     half = (CODE_LEVELS - 1) / 2
-    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(CODE_DIMS)], -1)
+    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(DIGITS)], -1)
     return digits / half - 1
 
 
-EDGE = 16  # px at the right edge that the prior looks at
+EDGE = 24  # px at the right edge that the prior looks at
 PRIOR_SEES = 3 * 4 * EDGE + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
 
 
@@ -244,31 +292,28 @@ class Prior(nn.Module):
         width = config.prior
         self.rows = nn.Parameter(torch.zeros(1, width, config.rows))
         self.look = nn.Conv1d(PRIOR_SEES + config.memory * CODE_DIMS, width, 5, padding=2)
-        self.mix = nn.Conv1d(width, width, 5, padding=2)
+        self.mix = nn.ModuleList([nn.Conv1d(width, width, 5, padding=2) for _ in range(3)])
         self.over_rows = nn.GRU(width + CODE_DIMS, width, batch_first=True)
-        self.head = nn.Linear(width, CODES)
+        self.drop = nn.Dropout(0.2)  # a few minutes of footage are soon known by heart
+        self.head = nn.Linear(width, CODES)  # the first group of a row
+        self.then = nn.Linear(width + DIGITS, width)
+        self.last = nn.Linear(width, CODES)  # the second, told the first
 
     def context(self, seen: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
         """seen (B, PRIOR_SEES, rows), past codes (B, memory * D, rows) newest first -> (B, rows, width)."""
-        h = F.silu(self.look(torch.cat([seen, past], 1)) + self.rows)
-        return F.silu(self.mix(h)).transpose(1, 2)
+        h = self.look(torch.cat([seen, past], 1)) + self.rows
+        for mix in self.mix:
+            h = h + mix(self.drop(F.silu(h)))
+        return self.drop(F.silu(h)).transpose(1, 2)
 
     def forward(self, seen: torch.Tensor, past: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """With the true code (B, D, rows) for the rows above: logits (B, rows, CODES)."""
+        """With the true code (B, D, rows) for the rows above: logits (B, rows, GROUPS, CODES)."""
         above = F.pad(code, (1, 0))[..., :-1].transpose(1, 2)
-        return self.head(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
+        h = self.drop(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
+        return torch.stack([self.head(h), self._second(h, code[:, :DIGITS].transpose(1, 2))], 2)
 
-    @torch.no_grad()
-    def sample(self, seen: torch.Tensor, past: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Draws codes (B, D, rows) for a batch, row by row (training; the show draws with vj.model.prior.Dice)."""
-        context = self.context(seen, past).float()
-        h, above, drawn = None, context.new_zeros(context.shape[0], 1, CODE_DIMS), []
-        for row in range(context.shape[1]):
-            out, h = self.over_rows(torch.cat([context[:, row : row + 1], above], 2), h)
-            chance = torch.softmax(self.head(out)[:, 0].float(), 1).cpu()
-            above = code_values(torch.multinomial(chance, 1, generator=generator)).to(context.device)
-            drawn.append(above[:, 0])
-        return torch.stack(drawn, 2)
+    def _second(self, h: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+        return self.last(F.silu(self.then(torch.cat([h, first.to(h.dtype)], 2))))
 
 
 def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:

@@ -7,8 +7,13 @@ for which numpy is several times quicker than torch; the dice are numpy's too, s
 import numpy as np
 import torch
 
-from vj.model.net import CODE_DIMS, CODES, Net, code_values, prior_sees
+from vj.model.net import CODE_DIMS, CODES, DIGITS, Net, code_values, prior_sees
 from vj.signals import BANDS
+
+NOTHING = CODES // 2  # the number of a group that is not told: all its digits are 0
+OFTEN, OFTEN_OVER = 0.4, 10  # told share of the cells, over so many frames, from which on less is told: footage never
+WEARY = 20.0  # tells more for long; by so much the log odds fall for each 1 above it
+SELDOM = 0.1  # what is told less often than this is not told: 24 cells a frame would tell something false all the time
 
 
 class Dice:
@@ -21,17 +26,19 @@ class Dice:
     def __init__(self, net: Net, temperature: float = 0.85, guidance: float = 0.5):
         self.net, self.temperature, self.guidance = net, temperature, guidance
         self.values = code_values(torch.arange(CODES)).numpy().astype(np.float32)
-        self.random = np.random.default_rng(0)
+        self.seed(0)
         self.refresh()
 
     def seed(self, seed: int) -> None:
         """The same seed draws the same codes for the same pictures and controls."""
         self.random = np.random.default_rng(seed)
+        self._share = self._weary = 0.0
 
     def refresh(self) -> None:
         """Takes over the network's newest weights."""
-        gru, head = self.net.prior.over_rows, self.net.prior.head
-        arrays = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0, head.weight, head.bias)
+        prior, gru = self.net.prior, self.net.prior.over_rows
+        arrays = [gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0]
+        arrays += [part for layer in (prior.head, prior.then, prior.last) for part in (layer.weight, layer.bias)]
         self.arrays = [np.ascontiguousarray(a.detach().float().cpu().numpy().T) for a in arrays]  # products go along rows
 
     def draw(self, image: torch.Tensor, past: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
@@ -40,24 +47,58 @@ class Dice:
         n = told.shape[0]
         seen = prior_sees(image.expand(n, -1, -1, -1), self.net.lit(controls).expand(n, -1), told, BANDS)
         context = self.net.prior.context(seen, past.expand(n, -1, -1)).float().cpu().numpy()  # (n, rows, width)
-        w_in, w_back, b_in, b_back, w_out, b_out = self.arrays
+        w_in, w_back, b_in, b_back, *rest = self.arrays
+        w_head, b_head, w_then, b_then, w_last, b_last = rest
         width = context.shape[2]
         from_context = context @ w_in[:width] + b_in
         w_above = w_in[width:]
         h = np.zeros((n, width), np.float32)
         above = np.zeros(CODE_DIMS, np.float32)
-        waits = self.random.standard_exponential((context.shape[1], CODES), np.float32)
-        dice = -np.log(np.maximum(waits, 1e-30))  # Gumbel noise, quicker so
-        drawn = np.empty((CODE_DIMS, context.shape[1]), np.float32)
+        drawn = np.zeros((CODE_DIMS, context.shape[1]), np.float32)
         for row in range(context.shape[1]):
             into = from_context[:, row] + above @ w_above
             back = h @ w_back + b_back
-            gates = 0.5 + 0.5 * np.tanh(0.5 * (into[:, : 2 * width] + back[:, : 2 * width]))  # logistic, never overflows
+            gates = _logistic(into[:, : 2 * width] + back[:, : 2 * width])
             reset, keep = gates[:, :width], gates[:, width:]
             candidate = np.tanh(into[:, 2 * width :] + reset * back[:, 2 * width :])
             h = candidate + keep * (h - candidate)
-            logits = h @ w_out + b_out
-            chosen = logits[0] if n == 1 else logits[0] + self.guidance * (logits[0] - logits[1])
-            above = self.values[int(np.argmax(chosen / self.temperature + dice[row]))]
-            drawn[:, row] = above
+            logits = h @ w_head + b_head
+            above = drawn[:, row]
+            if self._tells(logits):
+                above[:DIGITS] = self._throw(logits)
+                then = h @ w_then[:width] + above[:DIGITS] @ w_then[width:] + b_then
+                logits = (then * _logistic(then)) @ w_last + b_last
+                if self._tells(logits):
+                    above[DIGITS:] = self._throw(logits)
+        self._tire(float(drawn[:DIGITS].any(0).mean()))
         return torch.from_numpy(drawn)[None].to(image.device)
+
+    def _tire(self, told: float) -> None:
+        """A picture unlike all footage can drive the prior to tell every cell, and what that paints drives it on: no more."""
+        self._share += (told - self._share) / OFTEN_OVER
+        self._weary = WEARY * max(0.0, self._share - OFTEN)
+
+    def _tells(self, logits: np.ndarray) -> bool:
+        """Whether this group is told at all; temperature has no say in it, else things would become rare."""
+        rest = np.exp(logits - logits.max(1, keepdims=True))
+        nothing = rest[:, NOTHING].copy()
+        rest[:, NOTHING] = 0
+        odds = np.log(np.maximum(rest.sum(1), 1e-30)) - np.log(np.maximum(nothing, 1e-30))
+        chance = _logistic(self._guided(odds) - self._weary)
+        return bool(self.random.random() < chance and chance > SELDOM)
+
+    def _throw(self, logits: np.ndarray) -> np.ndarray:
+        """Draws what is told from one group's logits, told and (with guidance) untold (n, CODES) -> values (DIGITS,)."""
+        chosen = self._guided(logits) / self.temperature
+        chosen[NOTHING] = -np.inf
+        waits = self.random.standard_exponential(CODES, np.float32)  # Gumbel noise, quicker so
+        return self.values[int(np.argmax(chosen - np.log(np.maximum(waits, 1e-30))))]
+
+    def _guided(self, values: np.ndarray) -> np.ndarray:
+        """What is likelier told (values[0]) than untold (values[1], if there is guidance)."""
+        return values[0] if len(values) == 1 else values[0] + self.guidance * (values[0] - values[1])
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), never overflowing."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)

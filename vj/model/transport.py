@@ -113,3 +113,42 @@ def sample(image: torch.Tensor, classes: torch.Tensor, total: torch.Tensor, vert
     planes = phases(image, vertical).transpose(1, 2).flatten(2)  # (B, C, P*H*W)
     index = (plane * (H * W) + source.reshape(B, 1, -1)).expand(-1, C, -1)
     return planes.gather(2, index).view(B, C, H, W).clamp(0, 1)
+
+
+GOES_ON = ((1, -1), (1, 0), (1, 1), (6, 0), (11, -1), (11, 0), (11, 1))  # px to the left, rows down: copies of what is there
+
+
+def drawn_on(strip: torch.Tensor, entered: torch.Tensor) -> torch.Tensor:
+    """strip (B, C, H, S) with what has entered, (B, 1, H, S) bool, as its row's last known pixel to the left."""
+    return strip.gather(3, _last_known(entered[:, 0])[:, None].expand(-1, strip.shape[1], -1, -1))
+
+
+def _last_known(entered: torch.Tensor) -> torch.Tensor:
+    """(B, H, S) bool -> the nearest column to the left, or here, that has not entered."""
+    column = torch.arange(entered.shape[2], device=entered.device).expand(entered.shape)
+    return torch.where(entered, -1, column).cummax(2).values.clamp(min=0)
+
+
+def go_on(strip: torch.Tensor, entered: torch.Tensor) -> torch.Tensor:
+    """Proposals for what has entered: what is to its left, gone on with.
+
+    strip (B, C, H, S), entered (B, 1, H, S) bool -> (B, len(GOES_ON), C, H, S). A lag of 1 draws the last known pixel of
+    the row on, a longer one repeats that many pixels; so a line and a grain go on for ever and never blur.
+    """
+    B, C, H, S = strip.shape
+    column = torch.arange(S, device=strip.device).expand(B, H, S)
+    entered = entered[:, 0]
+    last = _last_known(entered)
+    copies = {}
+    for lag in {lag for lag, _ in GOES_ON}:
+        source = column - lag * ((column - last + lag - 1) // lag)
+        source = torch.where((source < 0) | entered.gather(2, source.clamp(min=0)), last, source)
+        source = torch.where(entered, source, column)
+        copies[lag] = strip.gather(3, source[:, None].expand(-1, C, -1, -1))
+    proposals = []
+    for lag, down in GOES_ON:
+        copy = copies[lag]
+        if down:
+            copy = torch.cat([copy[:, :, 1:], copy[:, :, -1:]] if down > 0 else [copy[:, :, :1], copy[:, :, :-1]], 2)
+        proposals.append(copy)
+    return torch.stack(proposals, 1)

@@ -98,12 +98,14 @@ def step(
     whole, _ = transport.split(total, vertical)
     classes = _steady(logits[:, :K], world, whole)
     moved, entered = transport.move(lattice, classes, whole)
-    touched = (logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
-    moved = torch.where(touched, colours.float(), moved)
+    touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    if touched.any():  # seldom; only then the sum is worth its time
+        touched &= logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)
+        moved = torch.where(touched, colours.float(), moved)
     known = moved.clamp(max=1)
     means = known.mean(3, keepdim=True)
-    painted = net.painter(known[..., -S:], entered[..., -S:].float(), means, features, code)
-    strip = torch.where(entered[..., -S:], painted.float(), moved[..., -S:])
+    painted, choice = net.painter(known[..., -S:], entered[..., -S:].float(), means, features, code)
+    strip = fill(moved[..., -S:], entered[..., -S:], painted.float(), choice.float())[0]
     lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), controls), BRIGHTEST)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
@@ -113,6 +115,15 @@ def step(
         world, lattice=lattice, shown=(shown, *past), phase=phase, speed=controls[:, 0],
         codes=codes, classes=classes, moved=shift,
     )  # fmt: skip
+
+
+def fill(strip: torch.Tensor, entered: torch.Tensor, painted: torch.Tensor, choice: torch.Tensor):
+    """The strip (B, 3, H, S) with what has entered filled in, painted or going on, whichever is likeliest around; and the
+    proposals (B, 1 + copies, 3, H, S)."""
+    proposals = torch.cat([painted[:, None], transport.go_on(strip, entered)], 1)
+    best = F.avg_pool2d(choice, 3, 1, 1, count_include_pad=False).argmax(1)
+    chosen = proposals.gather(1, best[:, None, None].expand(-1, -1, strip.shape[1], -1, -1))[:, 0]
+    return torch.where(entered, chosen, strip), proposals
 
 
 def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
@@ -133,10 +144,9 @@ def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Te
     A pixel that wavers between two classes is torn off its neighbours: an object would fray on its way.
     """
     logits = F.avg_pool2d(logits, (5, 3), 1, (2, 1), count_include_pad=False)  # one row alone never goes its own way
-    best = logits.argmax(1)
+    value, best = logits.max(1, keepdim=True)
     if world.classes is None:
-        return best
-    before, entered = transport.move(world.classes[:, None], best, whole)
-    value = logits.gather(1, best[:, None])
+        return best[:, 0]
+    before, entered = transport.move(world.classes[:, None], best[:, 0], whole)
     kept = logits.gather(1, before) + LOYALTY
-    return torch.where((kept > value) & ~entered, before, best[:, None])[:, 0]
+    return torch.where((kept > value) & ~entered, before, best)[:, 0]

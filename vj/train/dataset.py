@@ -68,22 +68,18 @@ class Dataset:
         self._chances = chances / chances.sum()
         self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
 
-    def window(self, start: int, count: int, stride: int, columns: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """frames (T, 3, H, W) 0..1 and controls (T, 6) from `start` on, every `stride`-th (0: the same again).
-
-        columns: the right ones only.
-        """
+    def window(self, start: int, count: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """frames (T, 3, H, W) 0..1 and controls (T, 6) from `start` on, every `stride`-th (0: the same again)."""
         index = start + np.arange(count) * stride
-        some = self.frames[index][:, :, -columns:] if columns else self.frames[index]
-        frames = torch.from_numpy(np.ascontiguousarray(some)).permute(0, 3, 1, 2).float() / 255
+        frames = torch.from_numpy(self.frames[index]).permute(0, 3, 1, 2).float() / 255
         controls = self.controls[index].copy()
         if stride != 1:
             speeds = [self.controls[i - stride + 1 : i + 1, 0].sum() if stride else 0.0 for i in index]
             controls[:, 0] = speeds
         return frames, torch.from_numpy(controls)
 
-    def batch(self, size: int, ahead: int, light: float = 0.5, columns: int | None = None) -> Batch:
-        """`size` random windows; `light` is the share whose light is changed; with `columns` (the right ones only) none is.
+    def batch(self, size: int, ahead: int, light: float = 0.5) -> Batch:
+        """`size` random windows; `light` is the share whose light is changed.
         Every item of a batch has its own stride.
         """
         frames, controls = [], []
@@ -95,8 +91,8 @@ class Dataset:
             while stride > 1 and last - (count - 1) * stride <= start:
                 stride -= 1
             first = max(last - (count - 1) * stride, start + 1)
-            window, told = self.window(first, count, stride, columns)
-            if columns is None and self.rng.random() < light:
+            window, told = self.window(first, count, stride)
+            if self.rng.random() < light:
                 window = self._other_light(window)
                 told[:, 4:6] = self.usual.measure(window)
             frames.append(window)

@@ -14,7 +14,7 @@ from torch import nn
 
 from vj.model import world as worlds
 from vj.model.generator import Generator
-from vj.model.net import CODE_DIMS, CODES, HISTORY, Net
+from vj.model.net import CODE_DIMS, CODES, DIGITS, HISTORY, Net
 from vj.model.prior import Dice
 from vj.signals import Controls
 from vj.train import measures, obeying, trials
@@ -205,7 +205,7 @@ def cost(generator: Generator, steps: int = 60) -> Findings:
 def flops_a_frame(generator: Generator) -> int:
     """2 x multiply-adds of convolutions and matrix products in one frame, the prior's numpy steps included."""
     config = generator.net.config
-    a_row = 3 * config.prior * (config.prior + CODE_DIMS + config.prior) + config.prior * CODES
+    a_row = 3 * config.prior * (config.prior + CODE_DIMS + config.prior) + config.prior * (2 * CODES + config.prior + DIGITS)
     return count_flops(generator.net, lambda: generator.step(Controls())) + 2 * config.rows * a_row
 
 

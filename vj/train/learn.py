@@ -255,14 +255,12 @@ class Gate:
 
 # ------------------------------------------------------------------------------------------------------- resuming
 def save_progress(path: Path, learner: Learner) -> None:
-    """Everything that going on needs (raw weights, average, optimisers, adversary), in one safetensors file."""
+    """Everything that going on needs (raw weights, average, optimiser), in one safetensors file."""
     trainer = learner.trainer
     tensors = {f"net.{k}": v for k, v in trainer.net.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
-    tensors |= {f"judge.{k}": v for k, v in trainer.judge.state_dict().items()}
-    for name, optimiser in (("optimiser", trainer.optimiser), ("judge_optimiser", trainer.judge_optimiser)):
-        for index, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"{name}.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    for index, state in trainer.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
     tensors["steps"] = torch.tensor(trainer.steps)
     aside = path.with_name(path.name + ".tmp")
     try:
@@ -280,14 +278,12 @@ def load_progress(path: Path, learner: Learner) -> None:
         pick = lambda head: {k[len(head) :]: v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
         trainer.net.load_state_dict(pick("net."))
         trainer.average.load_state_dict(pick("average."))
-        trainer.judge.load_state_dict(pick("judge."))
-        for name, optimiser in (("optimiser.", trainer.optimiser), ("judge_optimiser.", trainer.judge_optimiser)):
-            state: dict[int, dict] = {}
-            for key, value in pick(name).items():
-                index, part = key.split(".", 1)
-                state.setdefault(int(index), {})[part] = value
-            if state:
-                optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        state: dict[int, dict] = {}
+        for key, value in pick("optimiser.").items():
+            index, part = key.split(".", 1)
+            state.setdefault(int(index), {})[part] = value
+        if state:
+            trainer.optimiser.load_state_dict({**trainer.optimiser.state_dict(), "state": state})
         trainer.steps = trainer.begun = int(tensors["steps"])
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise WeightsError(f"The progress file {path} does not fit: remove it and start again without --resume.") from error

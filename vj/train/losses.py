@@ -34,3 +34,14 @@ def edge_loss(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor | None = No
 def light_loss(relit: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """The light of whole regions, whatever moved inside them. (B, 3, H, W)."""
     return (F.adaptive_avg_pool2d(relit, (3, 4)) - F.adaptive_avg_pool2d(after, (3, 4))).abs().mean()
+
+
+def unlikeness(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """How unlike two pictures (B, 3, H, W) look around each pixel, (B, H, W), 0..1: their mean colours there, and how
+    strong their grain is. Two meadows of which no blade agrees are alike; a meadow and a plain green are not."""
+    grains = []
+    for x in (a, b):
+        across, down = slopes(x)
+        grain = torch.stack([F.pad(across.abs().mean(1), (1, 0)), F.pad(down.abs().mean(1), (0, 0, 1, 0))], 1)
+        grains.append(box(box(grain)))  # apart, for a streak has all its grain one way
+    return box(a - b).abs().mean(1) + 0.5 * (grains[0] - grains[1]).abs().sum(1)

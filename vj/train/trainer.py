@@ -7,7 +7,7 @@ The weights that are shown are an average (EMA) of the trained ones. Knows no pr
 
 import copy
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +15,22 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.net import CODE_DIMS, CODES, ModelConfig, Net, code_index, prior_sees
+from vj.model.net import (
+    CODE_DIMS,
+    CODES,
+    EDGE,
+    GROUPS,
+    ModelConfig,
+    Net,
+    code_index,
+    levels,
+    prior_sees,
+    told_groups,
+    whole_cells,
+)  # fmt: skip
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
-from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes
+from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes, unlikeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +42,40 @@ class TrainConfig:
     warmup: int = 50  # steps
     clip: float = 1.0  # gradient norm
     average: float = 0.998  # of the EMA
-    deepest: int = 6  # frames of its own output before it is graded, at most
-    parts: float = 0.7  # share of the steps that look at the right `part` px of twice as many windows
+    deepest: int = 12  # frames of its own output before it is graded, at most
+    parts: float = 0.9  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 80
-    deepen: int = 1200  # steps until the deepest is reached
-    entering: float = 0.75  # share of those that teach only what enters, from step `entering_from` on
-    entering_from: int = 3000
-    prior_batch: int = 24  # windows of the prior's own lessons
+    deepen: int = 4000  # steps until the deepest is reached
+    entering: float = 0.8  # share of those that teach only what enters, from step `entering_from` on
+    entering_from: int = 250
+    prior_batch: int = 32  # windows of the prior's own lessons
+    dreaming: float = 0.25  # share of the way, at its end, in which the prior alone learns, from codes that no longer change
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
+    need: float = 0.2  # weight of finding out which cells are worth telling
+    choosing: float = 0.3  # weight of choosing between painting and going on
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
-    adversary: float = 0.04  # weight of the adversary on what enters; 0 without
-    adversary_from: int = 1500  # step
     half: bool | None = None  # bfloat16; None: where it is native
 
 
-JUDGE_LEARNS = 100  # lessons before the judge is listened to
+FIRST = 2000  # steps in which there are more gaps
+GAPS, OFF = 0.3, 0.1  # share of the pictures with a gap, and with colours, other than they are (half: a duller painter)
+COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
+FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
+LESSONS = 4096  # that are remembered for the prior
+DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
+FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
+WORTH = 0.015  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
 
 
-class Judge(torch.nn.Module):
-    """The adversary: looks at the leading edge as it was and as it becomes, patch by patch (PatchGAN, Isola 2017)."""
-
-    def __init__(self, width: int = 24):
-        super().__init__()
-        layers = [torch.nn.Conv2d(8, width, 3, padding=1)]
-        for given, made, size, stride in ((1, 2, 4, 2), (2, 3, 4, 2), (3, 3, 3, 1)):
-            layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(given * width, made * width, size, stride, 1)]
-        layers += [torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(3 * width, 1, 3, padding=1)]
-        self.layers = torch.nn.Sequential(*layers)
-
-    def forward(self, moved, entered, told, strip):
-        """The moved strip, what is missing in it, what was told for each row and the strip to be judged.
-
-        (B, C, H, S), C = 3, 1, 1, 3 -> (B, 1, H/4, S/4), above 0 for what looks like footage.
-        """
-        return self.layers(torch.cat([(moved - 0.5) * (1 - entered), entered, told - 0.5, strip - 0.5], 1))
+def _twice(part):
+    """A world, a tuple or a tensor, each of its worlds twice: (B, ...) -> (2 B, ...)."""
+    if isinstance(part, worlds.World):
+        return worlds.World(*(_twice(getattr(part, field.name)) for field in fields(part)))
+    if isinstance(part, tuple):
+        return tuple(_twice(each) for each in part)
+    return None if part is None else torch.cat([part, part])
 
 
 class Trainer:
@@ -76,18 +86,19 @@ class Trainer:
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.dataset, self.config, self.device = dataset, config, device
-        self.share, self.judged = 0.0, 0  # of the way; lessons of the judge
+        self.share = 0.0
         self.half = native_bf16(str(device)) if config.half is None else config.half
-        self.judge = Judge().to(device)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
-        self.judge_optimiser = torch.optim.Adam(self.judge.parameters(), 2e-3, betas=(0.5, 0.99))
         self.steps, self.begun, self.losses = 0, 0, {}
+        self._lessons, self._kept = None, 0  # for the prior
         self.generator = torch.Generator().manual_seed(seed)
 
     def run(self, steps: int) -> dict[str, float]:
         """`steps` training steps; the running mean of each part of the loss."""
         for _ in range(steps):
-            self._step()
+            with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
+                torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.generator)))
+                self._step()
         return dict(self.losses)
 
     def _random(self, *shape: int) -> torch.Tensor:
@@ -98,9 +109,20 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
+        dreams = self.share > 1 - config.dreaming
+        way = (self.share - 1) / config.dreaming + 1 if dreams else self.share / (1 - config.dreaming)
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
-            group["lr"] *= 1 - 0.92 * max(0.0, self.share - 0.4) / 0.6  # settles in the last part of the way
+            group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
+        quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
+        if dreams:
+            with quick():
+                if self._lessons is None or self.steps % DREAMT_ON == 0:
+                    batch = self._batch(2 * config.batch, config.deepest + 1, light=0.0)
+                    self._roll(batch, config.deepest, config.part if net.config.width >= 2 * config.part else net.config.width)
+                lesson = self._grade_prior(2 * config.prior_batch)
+            self._learn({"prior": lesson})
+            return
         depth = 0
         if self.steps > 100:
             deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
@@ -109,22 +131,27 @@ class Trainer:
         part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
-        depth = depth // 2 if entering else depth
-        batch = self.dataset.batch(config.batch * (2 if part else 1), depth + 1)
-        batch = Batch(batch.frames.to(self.device), batch.controls.to(self.device))
-        quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
+        depth = depth if part else depth // 3
+        batch = self._batch(config.batch // (1 if part else 2), depth + 1)
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
-            parts, adversary = self._grade(batch, depth, state, noise, whole, off, entering)
-        loss = sum(parts.values())
+            parts = self._grade(batch, depth, state, noise, whole, off, entering)
+            if self.steps % 2 == 0:
+                parts["prior"] = self._grade_prior(config.prior_batch)
+        self._learn(parts)
+
+    def _batch(self, size: int, ahead: int, light: float = 0.5) -> Batch:
+        batch = self.dataset.batch(size, ahead, light)
+        return Batch(batch.frames.to(self.device), batch.controls.to(self.device))
+
+    def _learn(self, parts: dict[str, torch.Tensor]) -> None:
+        """Goes down the slope of a step's losses; the average follows."""
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+        sum(parts.values()).backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
         self.optimiser.step()
-        if adversary is not None:
-            self._teach_judge(*adversary)
         self.steps += 1
         self._follow()
         for name, value in parts.items():
@@ -150,10 +177,14 @@ class Trainer:
         past = (past[0], *(torch.where(still.view(-1, 1, 1, 1), past[0], frame) for frame in past[1:]))
         full = width == frames.shape[4]
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), controls[:, now, 0] * ~still)
+        state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
-        for ahead in range(depth):
+        for ahead in range(depth + 1):
             told, after = controls[:, now + 1 + ahead], frames[:, now + 1 + ahead]
             code = net.encoder(state.shown[0], after, told[:, 0])
+            self._remember(state, code, told)
+            if ahead == depth:
+                break
             state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead])
         noise = self._random(B) * self.config.noise * (self._random(B) < 0.4)
         other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
@@ -168,8 +199,17 @@ class Trainer:
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown), noise, whole
 
+    def _past_codes(self, batch: Batch) -> torch.Tensor:
+        """The codes (B, memory * D, rows) of the footage's own last frames, newest first."""
+        M, now = self.net.config.memory, BEFORE - 1
+        back = range(min(M, now))
+        before, after = (torch.cat([batch.frames[:, now - step - side] for step in back]) for side in (1, 0))
+        codes = self.net.encoder(before, after, torch.cat([batch.controls[:, now - step, 0] for step in back]))
+        codes = torch.cat(codes.chunk(len(back)), 1)
+        return F.pad(codes, (0, 0, 0, M * CODE_DIMS - codes.shape[1]))
+
     def _grade(self, batch: Batch, depth: int, state: worlds.World, noise: torch.Tensor, whole: torch.Tensor, off, entering):
-        """The parts of the loss on the true next frame, and a lesson for the judge: (given, fake, real) or None.
+        """The parts of the loss on the true next frame.
 
         whole: the full picture that the light is read from; off: wrong colours at the edge, to be mended; entering:
         only what enters is taught.
@@ -177,8 +217,14 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
+        code, need = net.encoder.parts(state.shown[0], after, told[:, 0])
+        # Each picture twice, its cells told or not by other dice: what one lacks shows what telling it is worth.
+        gate, dice = levels(need.detach()), (self._random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
+        other = torch.where(self._random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
+        tells = torch.cat([torch.where(self._random(*gate.shape) < FLIPPED, dice[0], gate), other])
+        code = code.repeat(2, 1, 1) * told_groups(tells)
+        state, told, after, noise, whole, off = _twice((state, told, after, noise, whole, off))
         vector = worlds.tell(net, state, told, noise)
-        code = net.encoder(state.shown[0], after, told[:, 0])
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
             logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
@@ -188,45 +234,36 @@ class Trainer:
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
             classes = logits[:, :K].argmax(1)
-            every = transport.sample(relit, classes, total, vertical)
+            shift, _ = transport.split(total, vertical)
+            every, entered = transport.move(relit, classes, shift)
             means, moved = every.mean(3, keepdim=True), every[..., -S:]
-            column = torch.arange(every.shape[3], device=self.device)
-            missing = (column + transport.pick(total, classes)[..., 0] > every.shape[3] - 0.75)[:, None, :, -S:].float()
-        missing = self._gaps(missing)
-        prior_loss, prior_seen, past = self._grade_prior(batch, depth, seen.shown[0])
+            # What is painted is sampled at its phase when it is shown: the lattice is taught that would be shown as `after`.
+            target = transport.sample(after, classes, shift - total, vertical)[..., -S:]
+        missing = self._gaps(entered[..., -S:].float())
         known = (moved + off[..., -S:]).clamp(0, 1)
-        target = after[..., -S:]
-        adversary, parts = None, {}
-        if config.adversary and self.steps >= config.adversary_from and self.steps % 2:
-            drawn = net.prior.sample(prior_seen, past, self.generator)  # as at the show: no code from the truth
-            twice = [torch.cat([x, x]) for x in (known, missing, means, features)]
-            painted, dreamt = net.painter(*twice, torch.cat([code, drawn])).float().chunk(2)
-            own = F.interpolate(prior_seen[:, 6:7, :, None], size=moved.shape[2:], mode="nearest")
-            fake = torch.where(missing > 0, dreamt, moved)
-            for parameter in self.judge.parameters():
-                parameter.requires_grad_(False)
-            if self.judged >= JUDGE_LEARNS:
-                parts["fool"] = -config.adversary * _over(missing, self.judge(moved, missing, own, fake).float())
-            adversary = ((moved, missing, own), fake.detach(), torch.where(missing > 0, target, moved))
-        else:
-            painted = net.painter(known, missing, means, features, code).float()
-        strip = torch.where(missing > 0, painted, moved)
+        painted, choice = (out.float() for out in net.painter(known, missing, means, features, code))
+        strip, proposals = worlds.fill(known.detach(), missing > 0, painted, choice)
 
         detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
                      zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        weight = (0.1 + missing * rows) * (1 + 12 * box(box(detail)))
-        parts["paint"] = ((painted - target).abs() * weight).mean() * 2 + edge_loss(strip, target, 0.1 + box(missing))
-        parts["prior"] = 0.3 * prior_loss
-        if self.steps % 2 == 0:  # by turns with the adversary
-            parts["prior"] = parts["prior"] + 0.6 * self._grade_prior_alone()
+        with torch.no_grad():
+            unlike = torch.stack([unlikeness(proposal, target) for proposal in proposals.unbind(1)], 1)
+            unlike[:, 0] += COPIED
+            news = (unlike[:, 1:].amin(1, keepdim=True) / 0.05).clamp(0, 1)  # what nothing goes on with: to be painted
+        weight = (0.05 + missing * rows * (0.3 + 6 * news)) * (1 + 12 * box(box(detail)))
+        paint = ((painted - target).abs() * weight).mean() * 2
+        paint = paint + edge_loss(torch.where(missing > 0, painted, moved), target, 0.1 + box(missing * (0.5 + 2 * news)))
+        likely = -torch.logsumexp(F.log_softmax(choice, 1) - unlike / 0.02, 1, keepdim=True)
+        paint = paint + config.choosing * (likely * missing * rows).mean()
+        parts = {"paint": paint, "need": config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)}
         if entering:
-            return parts, adversary
+            return parts
         with torch.no_grad():
             proposals, entered = transport.candidates(relit, total, vertical)
             errors = (proposals - after[:, None]).abs().mean(2)
-            paint_error = (painted - target).abs().mean(1, keepdim=True)
+            paint_error = (strip - target).abs().mean(1, keepdim=True)
             edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
             errors[..., -S:] = torch.where(edge, paint_error.expand(-1, K, -1, -1), errors[..., -S:])
             # Whether calm ground enters or its last pixel is copied on cannot be seen; copied on it is a streak. In doubt
@@ -240,20 +277,39 @@ class Trainer:
         parts["classes"] = config.moving * class_loss(logits, errors)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
         parts["light"] = 4 * light_loss(relit, after)
-        return parts, adversary
+        return parts
+
+    def _grade_need(self, need: torch.Tensor, tells: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+        """How well it is known which cells are worth telling: where being told takes away more than WORTH of the error."""
+        with torch.no_grad():
+            error = whole_cells(error).unflatten(2, (-1, 4)).sum((1, 3, 4))
+            (a, b), (level_a, level_b) = error.chunk(2), tells.chunk(2)
+            more = level_a - level_b
+            gain = torch.where(more > 0, b - a, a - b) - WORTH * more.abs()
+            low, high = torch.minimum(level_a, level_b), torch.maximum(level_a, level_b)
+            groups = torch.arange(GROUPS, device=need.device).view(1, -1, 1)
+            asked = (low[:, None] == groups) & (high > low)[:, None]  # which group it is that is worth it or not
+            weight = gain.abs().clamp(max=1)[:, None] * asked
+        told = levels(need.detach()).float()
+        for name, value in (("coded", (told > 0).float().mean()), ("fully", (told > 1).float().mean())):
+            self.losses[name] = 0.98 * self.losses.get(name, 1.0) + 0.02 * float(value)
+        wrong = F.binary_cross_entropy_with_logits(need, (gain > 0).float()[:, None].expand_as(need), reduction="none")
+        return (wrong * weight).sum() / weight.sum().clamp(min=1e-3)
 
     def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
-        """For half of the pictures, a gap of random width at the edge instead of what the classes leave open.
+        """For GAPS of the pictures (most, at first), a gap of random width at the edge instead of what the classes leave open.
 
-        Else what the trunk does not yet expect to enter would never be painted, and so never be expected.
+        Else what the trunk does not yet expect to enter would never be painted, and so never be expected. A wide gap also
+        has more to paint in it: so the code is sooner of use.
         """
         B, _, _, S = missing.shape
-        width = 1 + (self._random(B, 1, 1, 1) * 8).floor()
-        band = (torch.arange(S, device=missing.device) >= S - width).float().expand_as(missing)
-        return torch.where(self._random(B, 1, 1, 1) < 0.5, band, missing)
+        width, lot = (self._random(B // 2, 1, 1, 1).repeat(2, 1, 1, 1) for _ in range(2))
+        band = (torch.arange(S, device=missing.device) >= S - 1 - (width * 8).floor()).float().expand_as(missing)
+        at_first = max(0.0, 1 - self.steps / FIRST)
+        return torch.where(lot < GAPS + (0.9 - GAPS) * at_first, band, missing)
 
     def _off_colours(self, image: torch.Tensor) -> torch.Tensor:
-        """For half of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
+        """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
 
         Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
         the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
@@ -262,62 +318,31 @@ class Trainer:
         coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
         rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
-        return rows * ramp * (self._random(B, 1, 1, 1) < 0.5)
+        return rows * ramp * (self._random(B, 1, 1, 1) < OFF)
 
-    def _grade_prior(self, batch: Batch, depth: int, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """How well the prior foretells the next code; what it saw and the past codes, with all controls told."""
-        net, now = self.net, BEFORE - 1 + depth
-        frames, controls = batch.frames, batch.controls
-        B, M = frames.shape[0], net.config.memory
-        pairs = [(now - back, now - back + 1) for back in range(min(M, now) + 1)]  # newest first
-        before = torch.cat([frames[:, a] for a, _ in pairs])
-        after = torch.cat([frames[:, b] for _, b in pairs])
-        speed = torch.cat([controls[:, b, 0] for _, b in pairs])
+    def _remember(self, state: worlds.World, code: torch.Tensor, told: torch.Tensor) -> None:
+        """Keeps what the prior would have seen in these worlds, and the code that it should have drawn."""
+        lessons = ((state.shown[0][..., -EDGE:] * 255).round().byte(), state.codes, code, told)
+        if self._lessons is None:
+            self._lessons = tuple(part.new_empty(LESSONS, *part.shape[1:]) for part in lessons)
+        places = (self._kept + torch.arange(len(told), device=told.device)) % LESSONS
+        for kept, part in zip(self._lessons, lessons, strict=True):
+            kept[places] = part.to(kept.dtype)
+        self._kept += len(told)
+
+    def _grade_prior(self, size: int) -> torch.Tensor:
+        """How well the prior foretells the code, over remembered worlds: its own edge and past codes, not the footage's."""
+        net = self.net
+        which = (self._random(size) * min(self._kept, LESSONS)).long()
+        edge, past, code, controls = (part[which] for part in self._lessons)
         with torch.no_grad():
-            codes = net.encoder(before, after, speed).float().unflatten(0, (-1, B))
-            past = codes[1:].transpose(0, 1).flatten(1, 2)
-            past = F.pad(past, (0, 0, 0, M * CODE_DIMS - past.shape[1]))
-            told = (self._random(B) > 0.12).float()
-            seen = prior_sees(image, net.lit(controls[:, now + 1]), told, BANDS)
-            all_told = prior_sees(image, net.lit(controls[:, now + 1]), torch.ones_like(told), BANDS)
-        guess = net.prior(seen, past, codes[0])
-        loss = F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
-        return loss, all_told, past
-
-    def _grade_prior_alone(self) -> torch.Tensor:
-        """More lessons for the prior alone: it is small, and what enters is as good as its guesses."""
-        net, M = self.net, self.net.config.memory
-        batch = self.dataset.batch(self.config.prior_batch, 1, columns=net.config.look)
-        frames, controls = batch.frames.to(self.device), batch.controls.to(self.device)
-        now, B = BEFORE - 1, len(frames)
-        pairs = [(now - back, now - back + 1) for back in range(M + 1)]
-        before, after = (torch.cat([frames[:, pair[side]] for pair in pairs]) for side in (0, 1))
-        speed = torch.cat([controls[:, b, 0] for _, b in pairs])
-        with torch.no_grad():
-            codes = net.encoder(before, after, speed).float().unflatten(0, (-1, B))
-            past = codes[1:].transpose(0, 1).flatten(1, 2)
-            told = (self._random(B) > 0.12).float()
-            edge = (frames[:, now] + self._off_colours(frames[:, now])).clamp(0, 1)
-            seen = prior_sees(edge, net.lit(controls[:, now + 1]), told, BANDS)
-        guess = net.prior(seen, past, codes[0])
-        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(codes[0]).flatten())
-
-    def _teach_judge(self, given: tuple, fake: torch.Tensor, real: torch.Tensor) -> None:
-        """One step of the adversary with the hinge loss (Lim and Ye 2017)."""
-        for parameter in self.judge.parameters():
-            parameter.requires_grad_(True)
-        loss = sum(_over(given[1], F.relu(1 + sign * self.judge(*given, strip))) for sign, strip in ((-1, real), (1, fake)))
-        self.judge_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.judge_optimiser.step()
-        self.judged += 1
-        self.losses["judge"] = 0.98 * self.losses.get("judge", 2.0) + 0.02 * float(loss.detach())
-
-
-def _over(missing: torch.Tensor, verdict: torch.Tensor) -> torch.Tensor:
-    """Mean of the judge's verdict over the patches in which something was painted."""
-    weight = F.adaptive_avg_pool2d(missing, verdict.shape[2:])
-    return (verdict * weight).sum() / weight.sum().clamp(min=1e-3)
+            edge = edge.float() / 255
+            edge = (edge + self._off_colours(edge)).clamp(0, 1)
+            told = (self._random(size) > 0.12).float()
+            past = past * (self._random(size, 1, 1) > FORGETS)
+            seen = prior_sees(edge, net.lit(controls), told, BANDS)
+        guess = net.prior(seen, past, code)
+        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(code).flatten())
 
 
 def fresh(config: ModelConfig, bank, seed: int = 0) -> Net:
