@@ -13,7 +13,7 @@ from vj.signals import BANDS
 NOTHING = CODES // 2  # the number of a group that is not told: all its digits are 0
 OFTEN, OFTEN_OVER = 0.4, 10  # told share of the cells, over so many frames, from which on less is told: footage never
 WEARY = 20.0  # tells more for long; by so much the log odds fall for each 1 above it
-SELDOM = 0.1  # what is told less often than this is not told: 24 cells a frame would tell something false all the time
+SELDOM = 0.02  # what is told less often than this is not: 24 cells a frame would tell something false all the time
 
 
 class Dice:
