@@ -244,19 +244,9 @@ class Trainer:
         painted, choice = (out.float() for out in net.painter(known, missing, means, features, code))
         strip, proposals = worlds.fill(known.detach(), missing > 0, painted, choice)
 
-        detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
-                     zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        with torch.no_grad():
-            unlike = torch.stack([unlikeness(proposal, target) for proposal in proposals.unbind(1)], 1)
-            unlike[:, 0] += COPIED
-            news = (unlike[:, 1:].amin(1, keepdim=True) / 0.05).clamp(0, 1)  # what nothing goes on with: to be painted
-        weight = (0.05 + missing * rows * (0.3 + 6 * news)) * (1 + 12 * box(box(detail)))
-        paint = ((painted - target).abs() * weight).mean() * 2
-        paint = paint + edge_loss(torch.where(missing > 0, painted, moved), target, 0.1 + box(missing * (0.5 + 2 * news)))
-        likely = -torch.logsumexp(F.log_softmax(choice, 1) - unlike / 0.02, 1, keepdim=True)
-        paint = paint + config.choosing * (likely * missing * rows).mean()
+        paint = self._grade_paint(painted, choice, proposals, torch.where(missing > 0, painted, moved), target, missing, rows)
         parts = {"paint": paint, "need": config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)}
         if entering:
             return parts
@@ -278,6 +268,21 @@ class Trainer:
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
         parts["light"] = 4 * light_loss(relit, after)
         return parts
+
+    def _grade_paint(self, painted, choice, proposals, pasted, target, missing, rows) -> torch.Tensor:
+        """How like the target what is painted is, most of all where nothing goes on with it, and whether it is known where to
+        paint. All (B, ..., H, S); proposals (B, 1 + copies, 3, H, S); pasted: what was known, painted where it is not."""
+        detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
+                     zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
+        with torch.no_grad():
+            unlike = torch.stack([unlikeness(proposal, target) for proposal in proposals.unbind(1)], 1)
+            unlike[:, 0] += COPIED
+            news = (unlike[:, 1:].amin(1, keepdim=True) / 0.05).clamp(0, 1)  # what nothing goes on with: to be painted
+        weight = (0.05 + missing * rows * (0.3 + 6 * news)) * (1 + 12 * box(box(detail)))
+        paint = ((painted - target).abs() * weight).mean() * 2
+        paint = paint + edge_loss(pasted, target, 0.1 + box(missing * (0.5 + 2 * news)))
+        likely = -torch.logsumexp(F.log_softmax(choice, 1) - unlike / 0.02, 1, keepdim=True)
+        return paint + self.config.choosing * (likely * missing * rows).mean()
 
     def _grade_need(self, need: torch.Tensor, tells: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
         """How well it is known which cells are worth telling: where being told takes away more than WORTH of the error."""
