@@ -20,6 +20,7 @@ ARCHITECTURE = "transport-3"
 
 
 FADED = ("bank", "palette", "usual")  # what is measured in footage: another footage's comes gently too
+REFRESHED = 4  # frames of a fade from which the dice take the weights once, the last among them
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
 
 
@@ -106,7 +107,7 @@ class Generator:
         mine = self.exact.state_dict()
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
-        goal = [tensors[name].to(self.device) for name in (*dict(self.exact.named_parameters()), *FADED)]
+        goal = [tensors[name].to(self.device) for name in _fading(self.exact)]
         self._fade = (goal, max(1, fade_frames))
         for name, buffer in self.net.named_buffers():
             if name in tensors and name not in FADED:  # what can be worked out anew is not kept
@@ -118,17 +119,19 @@ class Generator:
         if self._fade is None:
             return
         goal, left = self._fade
-        exact = _fading(self.exact)
+        exact = list(_fading(self.exact).values())
         torch._foreach_lerp_(exact, goal, 1 / left)  # a share of what is left, so that all steps are alike
-        for mine, value in zip(_fading(self.net), exact, strict=True):
+        for mine, value in zip(_fading(self.net).values(), exact, strict=True):
             mine.copy_(value)
-        self.dice.refresh()
+        if left % REFRESHED == 1:
+            self.dice.refresh()
         self._fade = (goal, left - 1) if left > 1 else None
 
 
-def _fading(net: Net) -> list[torch.Tensor]:
-    """All that goes over from old weights to new ones by and by."""
-    return [*(parameter.data for parameter in net.parameters()), *(getattr(net, name) for name in FADED)]
+def _fading(net: Net) -> dict[str, torch.Tensor]:
+    """All that goes over from old weights to new ones by and by; the encoder has no part in the show."""
+    parameters = {name: p.data for name, p in net.named_parameters() if not name.startswith("encoder.")}
+    return parameters | {name: getattr(net, name) for name in FADED}
 
 
 def _pixels(frame: torch.Tensor) -> np.ndarray:
