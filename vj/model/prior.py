@@ -10,17 +10,19 @@ import torch
 from vj.model.net import CODE_DIMS, CODES, DIGITS, Net, code_values, prior_sees
 from vj.signals import BANDS
 
-NOTHING = CODES // 2  # the number of a group that is not told: all its digits are 0
-OFTEN, OFTEN_OVER = 0.4, 10  # told share of the cells, over so many frames, from which on less is told: footage never
-WEARY = 20.0  # tells more for long; by so much the log odds fall for each 1 above it
-SELDOM = 0.02  # what is told less often than this is not: 24 cells a frame would tell something false all the time
+NOTHING = CODES // 2  # the number of a group that is not given to the painter: all its digits are 0
+# Above a running share of OFTEN of the cells, over OFTEN_OVER frames, the log odds that a cell gets a code fall by WEARY for
+# each 1: the demo's film is above it in 3 % of its frames, by 0.11 at most. Less likely than SELDOM, a cell gets none: in 24
+# cells a frame something would be false all the time.
+OFTEN, OFTEN_OVER, WEARY = 0.4, 10, 20.0
+SELDOM = 0.02
 
 
 class Dice:
     """Draws from the prior of one network. `temperature` below 1 is tamer; `guidance` above 0 obeys the controls more.
 
-    Guidance draws from what is likelier told than untold (classifier-free guidance, Ho and Salimans 2022). 0.85 and 0.5
-    were chosen by `vj judge`: with 1 and 0 half as much comes in as in the footage, and later than it is told.
+    Guidance draws from what is likelier with the controls told than without (classifier-free guidance, Ho and Salimans
+    2022). 0.85 and 0.5 were chosen by `vj judge`, for an earlier network; for this one temperature 1 is worse again.
     """
 
     def __init__(self, net: Net, temperature: float = 0.85, guidance: float = 0.5):
@@ -79,7 +81,7 @@ class Dice:
         self._weary = WEARY * max(0.0, self._share - OFTEN)
 
     def _tells(self, logits: np.ndarray) -> bool:
-        """Whether this group is told at all; temperature has no say in it, else things would become rare."""
+        """Whether this group gets a code at all; temperature has no say in it, else things would become rare."""
         rest = np.exp(logits - logits.max(1, keepdims=True))
         nothing = rest[:, NOTHING].copy()
         rest[:, NOTHING] = 0
@@ -88,14 +90,14 @@ class Dice:
         return bool(self.random.random() < chance and chance > SELDOM)
 
     def _throw(self, logits: np.ndarray) -> np.ndarray:
-        """Draws what is told from one group's logits, told and (with guidance) untold (n, CODES) -> values (DIGITS,)."""
+        """One group's code from its logits (n, CODES), with the controls told and (for guidance) untold -> values (DIGITS,)."""
         chosen = self._guided(logits) / self.temperature
         chosen[NOTHING] = -np.inf
         waits = self.random.standard_exponential(CODES, np.float32)  # Gumbel noise, quicker so
         return self.values[int(np.argmax(chosen - np.log(np.maximum(waits, 1e-30))))]
 
     def _guided(self, values: np.ndarray) -> np.ndarray:
-        """What is likelier told (values[0]) than untold (values[1], if there is guidance)."""
+        """What is likelier with the controls told (values[0]) than without (values[1], if there is guidance)."""
         return values[0] if len(values) == 1 else values[0] + self.guidance * (values[0] - values[1])
 
 

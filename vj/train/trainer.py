@@ -37,7 +37,7 @@ from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes, unli
 class TrainConfig:
     """What a person may turn in training."""
 
-    batch: int = 4
+    batch: int = 4  # windows of a step, each looked at twice; half as many where the whole picture is
     rate: float = 1.5e-3  # learning rate at its highest
     warmup: int = 50  # steps
     clip: float = 1.0  # gradient norm
@@ -132,7 +132,7 @@ class Trainer:
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
         depth = depth if part else depth // 3
-        batch = self._batch(config.batch // (1 if part else 2), depth + 1)
+        batch = self._batch(config.batch if part else max(1, config.batch // 2), depth + 1)
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
