@@ -5,7 +5,9 @@ import numpy as np
 from vj.model.net import ModelConfig
 from vj.train.footage import Footage, FootageCard
 
-SMALL = ModelConfig(height=32, width=64, classes=4, widths=(8, 8, 8), strip=16, painter=8, prior=16, look=24, seeds=3)
+SMALL = ModelConfig(
+    height=32, width=64, classes=4, widths=(8, 8, 8), strip=16, painter=8, prior=16, glance=8, over_rows=16, look=24, seeds=3
+)
 MOTIONS = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]
 
 

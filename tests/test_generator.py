@@ -72,13 +72,13 @@ def test_adopting_keeps_every_address_and_ends_at_the_new_weights(weights):
     assert addresses == {name: p.data_ptr() for name, p in generator.net.state_dict().items()}
     shown = [name for name in newer if not name.startswith("encoder.")]
     assert all(torch.allclose(generator.net.state_dict()[k], newer[k], atol=1e-6) for k in shown)
-    assert np.allclose(generator.dice.arrays[4], newer["prior.head.weight"].numpy().T, atol=1e-6)
+    assert np.allclose(generator.dice.arrays[6], newer["prior.head.weight"].numpy().T, atol=1e-6)
 
 
 def test_weights_of_another_network_are_refused_and_the_old_ones_stay(weights):
     card, tensors = weights
     generator = Generator(card, tensors)
-    with pytest.raises(WeightsError, match="transport-3"):
+    with pytest.raises(WeightsError, match="transport-4"):
         generator.adopt(replace(card, architecture="other"), tensors)
     with pytest.raises(WeightsError):
         generator.adopt(card, {k: v for k, v in tensors.items() if "stem" not in k})

@@ -12,10 +12,10 @@ from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
-from vj.model.net import EVIDENCE, LIGHT
+from vj.model.net import EDGE, EVIDENCE, LIGHT
 from vj.signals import Controls
 from vj.train import upscale
-from vj.train.dataset import Dataset, Usual
+from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.learn import Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
 from vj.train.trainer import TrainConfig
 from vj.train.worker import Worker
@@ -35,6 +35,31 @@ def test_learning_learns_what_moves():
     student.run(120)
     after = student.check()
     assert after.finite and after.skill > before.skill + 1
+
+
+def test_what_has_entered_is_known_by_where_it_goes():
+    """It came from nowhere; one frame later it has moved as its class does."""
+    trainer = learner().trainer
+    batch = trainer.dataset.batch(8, 2, light=0.0)
+    errors = trainer._goes(batch, BEFORE, 4)  # the newest 4 px
+    moved = batch.controls[:, BEFORE + 1, 0] == 1.0  # else two steps at once, or none
+    assert moved.any()
+    upper, lower = (errors[moved][:, :, rows].mean((0, 2, 3)) for rows in (slice(0, 16), slice(16, 32)))
+    assert upper.argmin() == 1 and lower.argmin() == 3
+    assert upper[1] < 0.01 < upper[0] and lower[3] < 0.01 < lower[0]
+
+
+def test_the_priors_lessons_are_spliced_alike_in_all_their_parts():
+    trainer = learner().trainer
+    rows = SMALL.rows
+    number = torch.arange(16.0)
+    edge = number.view(-1, 1, 1, 1).expand(-1, 3, SMALL.height, EDGE)
+    obeyed, past, code = (number.view(-1, 1, 1).expand(-1, depth, rows) for depth in (8, 40, 8))
+    edge, obeyed, past, code = trainer._spliced(edge, obeyed, past, code)
+    assert torch.equal(edge[:, 0, ::4, 0], code[:, 0]) and torch.equal(obeyed[:, 0], code[:, 0])
+    assert torch.equal(past[:, 0], code[:, 0])
+    mixed = (code[:, 0, :1] != code[:, 0, 1:]).any(1)
+    assert 0 < mixed.sum() < 16, "some are spliced, some are not"
 
 
 def test_with_evidence_what_moved_goes_on_as_it_moved_before_all_learning():

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vj.model import planes
 from vj.model.transport import GOES_ON, drawn_on
 
 
@@ -34,7 +35,9 @@ class ModelConfig:
     widths: tuple[int, int, int] = (32, 64, 96)  # channels of the trunk at 1/2, 1/4, 1/8 size
     strip: int = 24  # px at the right edge that the painter can paint
     painter: int = 64  # channels of the painter
-    prior: int = 128  # channels of the prior
+    prior: int = 256  # channels of what the prior makes of the edge
+    glance: int = 48  # channels of its look at each patch of the edge
+    over_rows: int = 192  # channels of its way down the rows
     look: int = 24  # px at the right edge that the encoder sees
     memory: int = 5  # past frames of codes that the prior sees
     seeds: int = 10  # first pictures kept beside the weights (under 1 MB at 160x96)
@@ -128,8 +131,8 @@ class Trunk(nn.Module):
         """history (B, 9, H, W) 0..1 newest first; misfit (B, K, H/2, W/2): how badly each class's displacement explains
         the last step (a cost volume, as in PWC-Net, Sun et al. 2018); told (B, TOLD); code (B, D, rows) of what enters.
 
-        Returns class logits (B, K+1, H, W) with the touch-up last, touch-up colours (B, 3, H, W) 0..1, features
-        (B, a, H/2, W/2), summary (B, c) of the whole picture.
+        Returns class logits (B, K+1, H/2, W/2) with the touch-up last, to be doubled; touch-up colours (B, 3, H, W) 0..1;
+        features (B, a, H/2, W/2).
         """
         x = F.pixel_unshuffle(history - 0.5, 2)
         e = self.embed(told)
@@ -148,13 +151,11 @@ class Trunk(nn.Module):
         h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
         h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)[..., :tall, :wide]
         out = self.head(F.silu(h))
-        unlike = F.avg_pool2d(misfit.contiguous(memory_format=torch.channels_last), 5, 1, 2)  # else four times as slow
-        unlike = F.avg_pool2d(unlike, 5, 1, 2)
+        unlike = planes.box(planes.box(misfit, 5, 5, counted=False), 5, 5, counted=False)
         against = F.pad(unlike, (0, 0, 0, 0, 0, out.shape[1] - self.classes)) * (10 * self.evidence)
         out = out - against
-        logits = F.interpolate(out[:, : self.classes + 1], scale_factor=2, mode="bilinear", align_corners=False) * 4
         colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
-        return logits, colours, h, h3.mean((2, 3))
+        return out[:, : self.classes + 1].float().contiguous() * 4, colours, h
 
 
 class Light(nn.Module):
@@ -280,54 +281,84 @@ def code_values(index: torch.Tensor) -> torch.Tensor:
     return digits / half - 1
 
 
-EDGE = 24  # px at the right edge that the prior looks at
-PRIOR_SEES = 3 * 4 * EDGE + 8  # the edge's pixels; own band, far, middle, near, speed, brightness, warmth, told or not
+EDGE = 48  # px at the right edge that the prior looks at
+PATCH = 4  # px a side: how finely
+CONTROLLED = 8  # own band, far, middle, near, speed, brightness, warmth, told or not
+NOTHING = CODES // 2  # the number of a group that is not told: all its digits are 0
 
 
-class Prior(nn.Module):
-    """Which codes follow: past codes, colours at the edge and controls, row by row from the top (a GRU over rows)."""
+class RowBlock(nn.Module):
+    """Residual block over the rows of the edge; starts as the identity."""
+
+    def __init__(self, channels: int, reach: int):
+        super().__init__()
+        self.first = nn.Conv1d(channels, channels, reach, padding=reach // 2)
+        self.drop = nn.Dropout(0.1)  # a few minutes of footage are soon known by heart
+        self.second = nn.Conv1d(channels, channels, reach, padding=reach // 2)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.second(self.drop(F.silu(self.first(F.silu(x)))))
+
+
+class Glance(nn.Module):
+    """What the prior makes of the edge, of the past codes and of the controls, for each row of cells."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         width = config.prior
+        self.look = nn.Conv2d(3 * PATCH**2, config.glance, 3, padding=1)
+        columns = EDGE // PATCH * config.glance
+        self.mix = nn.Conv1d(columns + config.memory * CODE_DIMS + CONTROLLED, width, 3, padding=1)
         self.rows = nn.Parameter(torch.zeros(1, width, config.rows))
-        self.look = nn.Conv1d(PRIOR_SEES + config.memory * CODE_DIMS, width, 5, padding=2)
-        self.mix = nn.ModuleList([nn.Conv1d(width, width, 5, padding=2) for _ in range(3)])
-        self.over_rows = nn.GRU(width + CODE_DIMS, width, batch_first=True)
-        self.drop = nn.Dropout(0.2)  # a few minutes of footage are soon known by heart
-        self.head = nn.Linear(width, CODES)  # the first group of a row
+        self.blocks = nn.Sequential(RowBlock(width, 5), RowBlock(width, 3), RowBlock(width, 3))
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, edge: torch.Tensor, controls: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+        """edge (B, 3, H, EDGE) 0..1, controls (B, CONTROLLED, rows), past codes (B, memory * D, rows) newest first ->
+        (B, rows, width)."""
+        dtype = self.look.weight.dtype
+        patches = F.pixel_unshuffle(whole_cells(edge - 0.5) * 2, PATCH).to(dtype, memory_format=torch.channels_last)
+        seen = F.silu(self.look(patches)).permute(0, 1, 3, 2).flatten(1, 2)
+        h = self.mix(torch.cat([seen, past.to(dtype), controls.to(dtype)], 1)) + self.rows
+        return self.drop(F.silu(self.blocks(h))).transpose(1, 2)
+
+
+class Prior(nn.Module):
+    """Which codes follow: first whether a cell is told at all, then what; row by row from the top (a GRU over rows)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.glance = Glance(config)
+        width = config.over_rows
+        self.over_rows = nn.GRU(config.prior + CODE_DIMS, width, batch_first=True)
+        self.drop = nn.Dropout(0.1)
+        self.tell = nn.Linear(width, 1)  # whether the first group of a row is told
+        self.head = nn.Linear(width, CODES)  # and what it is
         self.then = nn.Linear(width + DIGITS, width)
-        self.last = nn.Linear(width, CODES)  # the second, told the first
+        self.tell_more = nn.Linear(width, 1)  # the second, told the first
+        self.last = nn.Linear(width, CODES)
 
-    def context(self, seen: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
-        """seen (B, PRIOR_SEES, rows), past codes (B, memory * D, rows) newest first -> (B, rows, width)."""
-        h = self.look(torch.cat([seen, past], 1)) + self.rows
-        for mix in self.mix:
-            h = h + mix(self.drop(F.silu(h)))
-        return self.drop(F.silu(h)).transpose(1, 2)
-
-    def forward(self, seen: torch.Tensor, past: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """With the true code (B, D, rows) for the rows above: logits (B, rows, GROUPS, CODES)."""
+    def forward(self, edge: torch.Tensor, controls: torch.Tensor, past: torch.Tensor, code: torch.Tensor):
+        """With the true code (B, D, rows) for the rows above: log odds that a group is told (B, rows, GROUPS), and logits
+        of what it is then (B, rows, GROUPS, CODES)."""
         above = F.pad(code, (1, 0))[..., :-1].transpose(1, 2)
-        h = self.drop(self.over_rows(torch.cat([self.context(seen, past), above], 2))[0])
-        return torch.stack([self.head(h), self._second(h, code[:, :DIGITS].transpose(1, 2))], 2)
+        h = self.drop(self.over_rows(torch.cat([self.glance(edge, controls, past), above], 2))[0])
+        first = code[:, :DIGITS].transpose(1, 2).to(h.dtype)
+        then = F.silu(self.then(torch.cat([h, first], 2)))
+        return torch.cat([self.tell(h), self.tell_more(then)], 2), torch.stack([self.head(h), self.last(then)], 2)
 
-    def _second(self, h: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-        return self.last(F.silu(self.then(torch.cat([h, first.to(h.dtype)], 2))))
 
-
-def prior_sees(image: torch.Tensor, controls: torch.Tensor, told: torch.Tensor, bands) -> torch.Tensor:
-    """What the prior is shown: (B, PRIOR_SEES, rows), from image (B, 3, H, W), controls (B, 6), told (B,) 1 or 0."""
-    edge = whole_cells(image[..., -EDGE:] - 0.5)
-    rows = edge.shape[2] // 4
-    edge = edge.unflatten(2, (rows, 4)).permute(0, 1, 3, 4, 2).flatten(1, 3)  # (B, 3*4*EDGE, rows)
-    middle = (torch.arange(rows, device=image.device) + 0.5) / rows
+def over_rows(controls: torch.Tensor, told: torch.Tensor, rows: int, bands) -> torch.Tensor:
+    """What the prior is told: (B, CONTROLLED, rows), from controls (B, 6) and told (B,) 1 or 0 (entries are kept from it)."""
+    middle = (torch.arange(rows, device=controls.device) + 0.5) / rows
     own = sum(
         controls[:, 1 + i, None] * ((middle >= top) & (middle < bottom))[None] for i, (top, bottom) in enumerate(bands)
     )
     entries = torch.cat([own[:, None], controls[:, 1:4, None].expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
     rest = torch.stack([controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], told], 1)[..., None].expand(-1, -1, rows)
-    return torch.cat([edge * 2, entries, rest], 1)
+    return torch.cat([entries, rest], 1)
 
 
 class Net(nn.Module):

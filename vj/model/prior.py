@@ -7,10 +7,9 @@ for which numpy is several times quicker than torch; the dice are numpy's too, s
 import numpy as np
 import torch
 
-from vj.model.net import CODE_DIMS, CODES, DIGITS, Net, code_values, prior_sees
+from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, NOTHING, Net, code_values, over_rows
 from vj.signals import BANDS
 
-NOTHING = CODES // 2  # the number of a group that is not given to the painter: all its digits are 0
 # Above a running share of OFTEN of the cells, over OFTEN_OVER frames, the log odds that a cell gets a code fall by WEARY for
 # each 1: the demo's film is above it in 3 % of its frames, by 0.11 at most. Less likely than SELDOM, a cell gets none: in 24
 # cells a frame something would be false all the time.
@@ -40,20 +39,22 @@ class Dice:
         """Takes over the network's newest weights."""
         prior, gru = self.net.prior, self.net.prior.over_rows
         arrays = [gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0]
-        arrays += [part for layer in (prior.head, prior.then, prior.last) for part in (layer.weight, layer.bias)]
+        layers = (prior.tell, prior.head, prior.then, prior.tell_more, prior.last)
+        arrays += [part for layer in layers for part in (layer.weight, layer.bias)]
         self.arrays = [np.ascontiguousarray(a.detach().float().cpu().numpy().T) for a in arrays]  # products go along rows
 
     def draw(self, image: torch.Tensor, past: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
         """image (1, 3, H, W), past codes (1, memory * D, rows), controls (1, 6) -> code (1, D, rows) on image's device."""
         told = torch.tensor([1.0, 0.0] if self.guidance else [1.0], device=image.device)
         n = told.shape[0]
-        seen = prior_sees(image.expand(n, -1, -1, -1), self.net.lit(controls).expand(n, -1), told, BANDS)
-        context = self.net.prior.context(seen, past.expand(n, -1, -1)).float().cpu().numpy()  # (n, rows, width)
+        obeyed = over_rows(self.net.lit(controls).expand(n, -1), told, past.shape[2], BANDS)
+        context = self.net.prior.glance(image[..., -EDGE:].expand(n, -1, -1, -1), obeyed, past.expand(n, -1, -1))
+        context = context.float().cpu().numpy()  # (n, rows, width)
         w_in, w_back, b_in, b_back, *rest = self.arrays
-        w_head, b_head, w_then, b_then, w_last, b_last = rest
-        width = context.shape[2]
-        from_context = context @ w_in[:width] + b_in
-        w_above = w_in[width:]
+        w_tell, b_tell, w_head, b_head, w_then, b_then, w_more, b_more, w_last, b_last = rest
+        seen, width = context.shape[2], len(w_back)
+        from_context = context @ w_in[:seen] + b_in
+        w_above = w_in[seen:]
         h = np.zeros((n, width), np.float32)
         above = np.zeros(CODE_DIMS, np.float32)
         drawn = np.zeros((CODE_DIMS, context.shape[1]), np.float32)
@@ -64,14 +65,13 @@ class Dice:
             reset, keep = gates[:, :width], gates[:, width:]
             candidate = np.tanh(into[:, 2 * width :] + reset * back[:, 2 * width :])
             h = candidate + keep * (h - candidate)
-            logits = h @ w_head + b_head
             above = drawn[:, row]
-            if self._tells(logits):
-                above[:DIGITS] = self._throw(logits)
+            if self._tells(h @ w_tell + b_tell):
+                above[:DIGITS] = self._throw(h @ w_head + b_head)
                 then = h @ w_then[:width] + above[:DIGITS] @ w_then[width:] + b_then
-                logits = (then * _logistic(then)) @ w_last + b_last
-                if self._tells(logits):
-                    above[DIGITS:] = self._throw(logits)
+                then *= _logistic(then)
+                if self._tells(then @ w_more + b_more):
+                    above[DIGITS:] = self._throw(then @ w_last + b_last)
         self._tire(float(drawn[:DIGITS].any(0).mean()))
         return torch.from_numpy(drawn)[None].to(image.device)
 
@@ -80,13 +80,9 @@ class Dice:
         self._share += (told - self._share) / OFTEN_OVER
         self._weary = WEARY * max(0.0, self._share - OFTEN)
 
-    def _tells(self, logits: np.ndarray) -> bool:
+    def _tells(self, odds: np.ndarray) -> bool:
         """Whether this group gets a code at all; temperature has no say in it, else things would become rare."""
-        rest = np.exp(logits - logits.max(1, keepdims=True))
-        nothing = rest[:, NOTHING].copy()
-        rest[:, NOTHING] = 0
-        odds = np.log(np.maximum(rest.sum(1), 1e-30)) - np.log(np.maximum(nothing, 1e-30))
-        chance = _logistic(self._guided(odds) - self._weary)
+        chance = _logistic(self._guided(odds[:, 0]) - self._weary)
         return bool(self.random.random() < chance and chance > SELDOM)
 
     def _throw(self, logits: np.ndarray) -> np.ndarray:

@@ -6,9 +6,8 @@ Knows the network and how pixels are moved; knows no time, no music and no weigh
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 
-from vj.model import transport
+from vj.model import planes, transport
 from vj.model.net import CODE_DIMS, HISTORY, Net
 
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
@@ -56,7 +55,7 @@ def misfit(net: Net, world: World) -> torch.Tensor:
     now, before = (_luma(frame) for frame in world.shown[:2])
     vertical = bool((net.bank[:, 1] != 0).any())
     moved, _ = transport.candidates(before, net.bank[None] * world.speed[:, None, None], vertical)
-    return (F.avg_pool2d((moved[:, :, 0] - now).abs(), 2) * 10).clamp(0, 1)
+    return (planes.halve((moved[:, :, 0] - now).abs()) * 10).clamp(0, 1)
 
 
 def _luma(frame: torch.Tensor) -> torch.Tensor:
@@ -90,7 +89,8 @@ def step(
     K, S = net.config.classes, net.config.strip
     told = tell(net, world, controls, noise)
     dtype = next(net.trunk.parameters()).dtype
-    logits, colours, features, _ = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
+    logits, colours, features = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
+    logits = planes.double(planes.box(logits, 3, 1))  # one row alone never goes its own way
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
     lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
@@ -121,7 +121,7 @@ def fill(strip: torch.Tensor, entered: torch.Tensor, painted: torch.Tensor, choi
     """The strip (B, 3, H, S) with what has entered filled in, painted or going on, whichever is likeliest around; and the
     proposals (B, 1 + copies, 3, H, S)."""
     proposals = torch.cat([painted[:, None], transport.go_on(strip, entered)], 1)
-    best = F.avg_pool2d(choice, 3, 1, 1, count_include_pad=False).argmax(1)
+    best = planes.best(planes.box(choice))[1][:, 0]
     chosen = proposals.gather(1, best[:, None, None].expand(-1, -1, strip.shape[1], -1, -1))[:, 0]
     return torch.where(entered, chosen, strip), proposals
 
@@ -143,8 +143,7 @@ def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Te
 
     A pixel that wavers between two classes is torn off its neighbours: an object would fray on its way.
     """
-    logits = F.avg_pool2d(logits, (5, 3), 1, (2, 1), count_include_pad=False)  # one row alone never goes its own way
-    value, best = logits.max(1, keepdim=True)
+    value, best = planes.best(logits)
     if world.classes is None:
         return best[:, 0]
     before, entered = transport.move(world.classes[:, None], best[:, 0], whole)

@@ -205,7 +205,8 @@ def cost(generator: Generator, steps: int = 60) -> Findings:
 def flops_a_frame(generator: Generator) -> int:
     """2 x multiply-adds of convolutions and matrix products in one frame, the prior's numpy steps included."""
     config = generator.net.config
-    a_row = 3 * config.prior * (config.prior + CODE_DIMS + config.prior) + config.prior * (2 * CODES + config.prior + DIGITS)
+    width = config.over_rows  # at most: a cell that is not told needs no code
+    a_row = 3 * width * (config.prior + CODE_DIMS + width) + width * (2 * CODES + 2 + width + DIGITS)
     return count_flops(generator.net, lambda: generator.step(Controls())) + 2 * config.rows * a_row
 
 

@@ -7,10 +7,7 @@ gradient rewards the class that explains a pixel, never a blur between classes.
 import torch
 import torch.nn.functional as F
 
-
-def box(x: torch.Tensor) -> torch.Tensor:
-    """Mean over 3x3, same size. (N, C, H, W)."""
-    return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+from vj.model.planes import box
 
 
 def class_loss(logits: torch.Tensor, errors: torch.Tensor, scale: float = 0.02) -> torch.Tensor:

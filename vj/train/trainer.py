@@ -17,20 +17,21 @@ from vj.model import world as worlds
 from vj.model.device import native_bf16
 from vj.model.net import (
     CODE_DIMS,
-    CODES,
     EDGE,
     GROUPS,
+    NOTHING,
     ModelConfig,
     Net,
     code_index,
     levels,
-    prior_sees,
+    over_rows,
     told_groups,
     whole_cells,
 )  # fmt: skip
+from vj.model.planes import best, box, double
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
-from vj.train.losses import box, class_loss, edge_loss, light_loss, slopes, unlikeness
+from vj.train.losses import class_loss, edge_loss, light_loss, slopes, unlikeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,12 @@ class TrainConfig:
 
 
 FIRST = 2000  # steps in which there are more gaps
+OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
+SHARP = 0.02  # of the errors by which that is told
+REACH = 32  # px to the left of the painted strip in which what has entered is looked for one frame later
 GAPS, OFF = 0.3, 0.1  # share of the pictures with a gap, and with colours, other than they are (half: a duller painter)
 COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
+SPECKLED = 0.04  # largest standard deviation of the grain on the edge that the prior learns from
 FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
 LESSONS = 4096  # that are remembered for the prior
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
@@ -132,7 +137,7 @@ class Trainer:
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
         depth = depth if part else depth // 3
-        batch = self._batch(config.batch if part else max(1, config.batch // 2), depth + 1)
+        batch = self._batch(config.batch if part else max(1, config.batch // 2), depth + 2)
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
@@ -223,23 +228,28 @@ class Trainer:
         other = torch.where(self._random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
         tells = torch.cat([torch.where(self._random(*gate.shape) < FLIPPED, dice[0], gate), other])
         code = code.repeat(2, 1, 1) * told_groups(tells)
-        state, told, after, noise, whole, off = _twice((state, told, after, noise, whole, off))
+        goes = self._goes(batch, BEFORE + depth, S)
+        state, told, after, noise, whole, off, goes = _twice((state, told, after, noise, whole, off, goes))
         vector = worlds.tell(net, state, told, noise)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
-            logits, colours, features, _ = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
-            logits, colours = logits.float(), colours.float()
+            logits, colours, features = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
+            logits, colours = double(logits), colours.float()
             relit = worlds.relight(state.lattice, net.light(whole, vector).float()).clamp(max=1)  # as it is shown
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
-            classes = logits[:, :K].argmax(1)
+            lot = self._random(len(gate), 1, 1, 1).repeat(2, 1, 1, 1)
+            errors = self._errors(relit if not entering else relit[..., -S - REACH :], after, total, goes)
+            classes = best(logits[:, :K])[1][:, 0]
+            likely = best(F.log_softmax(logits[:, :K, :, -S:], 1) / 2 - box(errors[..., -S:]) / SHARP)[1][:, 0]
+            classes[..., -S:] = torch.where(lot[:, 0] < OPENED, likely, classes[..., -S:])
             shift, _ = transport.split(total, vertical)
             every, entered = transport.move(relit, classes, shift)
             means, moved = every.mean(3, keepdim=True), every[..., -S:]
             # What is painted is sampled at its phase when it is shown: the lattice is taught that would be shown as `after`.
             target = transport.sample(after, classes, shift - total, vertical)[..., -S:]
-        missing = self._gaps(entered[..., -S:].float())
+        missing = self._gaps(entered[..., -S:].float(), lot)
         known = (moved + off[..., -S:]).clamp(0, 1)
         painted, choice = (out.float() for out in net.painter(known, missing, means, features, code))
         strip, proposals = worlds.fill(known.detach(), missing > 0, painted, choice)
@@ -251,11 +261,6 @@ class Trainer:
         if entering:
             return parts
         with torch.no_grad():
-            proposals, entered = transport.candidates(relit, total, vertical)
-            errors = (proposals - after[:, None]).abs().mean(2)
-            paint_error = (strip - target).abs().mean(1, keepdim=True)
-            edge = entered.expand(-1, -1, after.shape[2], -1)[..., -S:]
-            errors[..., -S:] = torch.where(edge, paint_error.expand(-1, K, -1, -1), errors[..., -S:])
             # Whether calm ground enters or its last pixel is copied on cannot be seen; copied on it is a streak. In doubt
             # the edge goes with what its row does further in.
             further_in = torch.softmax(logits[:, :K, :, -20:-10], 1).mean(3, keepdim=True)
@@ -264,10 +269,33 @@ class Trainer:
             errors = box(torch.cat([errors, touch_error], 1))
             worst = errors[:, :K].amin(1, keepdim=True)
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
-        parts["classes"] = config.moving * class_loss(logits, errors)
+        at_edge = class_loss(logits[..., -S // 2 :], errors[..., -S // 2 :])  # what is born wrong stays wrong
+        parts["classes"] = config.moving * (class_loss(logits, errors) + at_edge)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
         parts["light"] = 4 * light_loss(relit, after)
         return parts
+
+    def _goes(self, batch: Batch, at: int, strip: int) -> torch.Tensor:
+        """How badly each class explains where the last `strip` px of frame `at` go next: (B, K, H, strip).
+
+        What has just entered has come from nowhere, so only how it goes on tells with what it moves.
+        """
+        width = min(strip + REACH, batch.frames.shape[4])
+        now, then = batch.frames[:, at, ..., -width:], batch.frames[:, at + 1, ..., -width:]
+        then = then * (now.mean((2, 3), keepdim=True) + 0.01) / (then.mean((2, 3), keepdim=True) + 0.01)  # light apart
+        shift = self.net.bank[None] * batch.controls[:, at + 1, :1, None]
+        gone, _ = transport.candidates(then, -shift, bool((self.net.bank[:, 1] != 0).any()))
+        return (gone - now[:, None]).abs().mean(2)[..., -strip:]
+
+    def _errors(self, image: torch.Tensor, after: torch.Tensor, total: torch.Tensor, goes: torch.Tensor) -> torch.Tensor:
+        """How badly each class explains `after`: (B, K, H, W), over image's right W px; at the edge as far as it can be known
+        by where it comes from, and by where it goes (see _goes)."""
+        proposals, entered = transport.candidates(image, total, bool((self.net.bank[:, 1] != 0).any()))
+        errors = (proposals - after[:, None, ..., -image.shape[3] :]).abs().mean(2)
+        strip = goes.shape[3]
+        edge = entered.expand(-1, -1, errors.shape[2], -1)[..., -strip:]
+        errors[..., -strip:] = torch.where(edge, goes, (errors[..., -strip:] + goes) / 2)
+        return errors
 
     def _grade_paint(self, painted, choice, proposals, pasted, target, missing, rows) -> torch.Tensor:
         """How like the target what is painted is, most of all where nothing goes on with it, and whether it is known where to
@@ -301,17 +329,17 @@ class Trainer:
         wrong = F.binary_cross_entropy_with_logits(need, (gain > 0).float()[:, None].expand_as(need), reduction="none")
         return (wrong * weight).sum() / weight.sum().clamp(min=1e-3)
 
-    def _gaps(self, missing: torch.Tensor) -> torch.Tensor:
+    def _gaps(self, missing: torch.Tensor, lot: torch.Tensor) -> torch.Tensor:
         """For GAPS of the pictures (most, at first), a gap of random width at the edge instead of what the classes leave open.
 
         Else what the trunk does not yet expect to enter would never be painted, and so never be expected. A wide gap also
         has more to paint in it: so the code is sooner of use.
         """
         B, _, _, S = missing.shape
-        width, lot = (self._random(B // 2, 1, 1, 1).repeat(2, 1, 1, 1) for _ in range(2))
+        width = self._random(B // 2, 1, 1, 1).repeat(2, 1, 1, 1)
         band = (torch.arange(S, device=missing.device) >= S - 1 - (width * 8).floor()).float().expand_as(missing)
         at_first = max(0.0, 1 - self.steps / FIRST)
-        return torch.where(lot < GAPS + (0.9 - GAPS) * at_first, band, missing)
+        return torch.where(lot > 1 - GAPS - (0.9 - GAPS) * at_first, band, missing)
 
     def _off_colours(self, image: torch.Tensor) -> torch.Tensor:
         """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
@@ -339,15 +367,39 @@ class Trainer:
         """How well the prior foretells the code, over remembered worlds: its own edge and past codes, not the footage's."""
         net = self.net
         which = (self._random(size) * min(self._kept, LESSONS)).long()
-        edge, past, code, controls = (part[which] for part in self._lessons)
+        edge, past, code, controls = (part[which].float() for part in self._lessons)
         with torch.no_grad():
-            edge = edge.float() / 255
-            edge = (edge + self._off_colours(edge)).clamp(0, 1)
+            edge = edge / 255
+            edge = edge + self._off_colours(edge) + SPECKLED * self._random(size, 1, 1, 1) * self._grain(edge)
+            edge = 0.5 + (edge.clamp(0, 1) - 0.5) * self._seen(edge)
             told = (self._random(size) > 0.12).float()
             past = past * (self._random(size, 1, 1) > FORGETS)
-            seen = prior_sees(edge, net.lit(controls), told, BANDS)
-        guess = net.prior(seen, past, code)
-        return F.cross_entropy(guess.float().reshape(-1, CODES), code_index(code).flatten())
+            obeyed = over_rows(net.lit(controls), told, code.shape[2], BANDS)
+            edge, obeyed, past, code = self._spliced(edge, obeyed, past, code)
+            index = code_index(code)
+            tells = index != NOTHING
+            asked = torch.cat([torch.ones_like(tells[..., :1]), tells[..., :1]], 2).float()  # the second only where the first is
+        odds, guess = net.prior(edge, obeyed, past, code)
+        whether = F.binary_cross_entropy_with_logits(odds.float(), tells.float(), reduction="none")
+        guess = guess.float().index_fill(3, torch.tensor([NOTHING], device=guess.device), -1e4)
+        what = F.cross_entropy(guess.flatten(0, 2), index.flatten(), reduction="none").view_as(odds) * tells
+        return ((whether + what) * asked).mean()
+
+    def _seen(self, edge: torch.Tensor) -> torch.Tensor:
+        """0 for what is hidden of the edge (B, 3, H, EDGE): for some pictures all but its last 12 to EDGE px, else 1."""
+        hidden = (self._random(len(edge), 1, 1, 1) * 3 - 2) * (EDGE - 12)
+        return (torch.arange(EDGE, device=edge.device) >= hidden).float()
+
+    def _spliced(self, edge, obeyed, past, code):
+        """Half of the lessons get another's lower rows, from a random row on (after CutMix, Yun et al. 2019): what stands in
+        one band says little of what comes in the next, and a few minutes of footage are soon known by heart."""
+        size, rows = len(code), code.shape[2]
+        cut = (self._random(size, 1, 1) * 2 * rows).long()
+        other = torch.randperm(size, generator=self.generator).to(self.device)
+        lower = torch.arange(rows, device=self.device) >= cut
+        pixels = lower.repeat_interleave(4, 2)[..., : edge.shape[2], None]
+        edge = torch.where(pixels, edge[other], edge)
+        return edge, *(torch.where(lower, part[other], part) for part in (obeyed, past, code))
 
 
 def fresh(config: ModelConfig, bank, seed: int = 0) -> Net:

@@ -1,0 +1,36 @@
+"""The quick sums give what torch's own give."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vj.model import planes
+
+
+def plane(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("tall, wide", [(3, 3), (5, 3), (3, 1), (1, 5)])
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_box_is_a_mean(tall, wide, counted):
+    x = plane(2, 3, 8, 11)
+    theirs = F.avg_pool2d(x, (tall, wide), 1, (tall // 2, wide // 2), count_include_pad=not counted)
+    assert torch.allclose(planes.box(x, tall, wide, counted), theirs, atol=1e-6)
+
+
+def test_halves_are_means_of_four():
+    x = plane(2, 3, 8, 12)
+    assert torch.allclose(planes.halve(x), F.avg_pool2d(x, 2), atol=1e-6)
+
+
+def test_doubling_is_bilinear():
+    x = plane(2, 3, 7, 5)
+    theirs = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    assert torch.allclose(planes.double(x), theirs, atol=1e-6)
+
+
+def test_the_best_channel_is_the_greatest():
+    x = plane(2, 16, 8, 9)
+    value, which = planes.best(x)
+    assert torch.equal(value[:, 0], x.max(1).values) and torch.equal(which[:, 0], x.argmax(1))
