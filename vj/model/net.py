@@ -233,7 +233,8 @@ class Encoder(nn.Module):
         _lively(self.layers)  # else all would round to one and the same code for thousands of steps
         with torch.no_grad():
             self.layers[0].weight.mul_(3)
-            self.layers[-1].bias[CODE_DIMS:] = 1.0
+            self.layers[-1].weight[CODE_DIMS:] = 0
+            self.layers[-1].bias[CODE_DIMS:] = 1.0  # at first all is worth telling
 
     def forward(self, before: torch.Tensor, after: torch.Tensor, speed: torch.Tensor) -> torch.Tensor:
         """before, after (B, 3, H, W), speed (B,) -> code (B, D, rows), each of the levels -1, -.5, 0, .5, 1; all 0 where
@@ -316,11 +317,11 @@ class Glance(nn.Module):
         self.drop = nn.Dropout(0.1)
 
     def forward(self, edge: torch.Tensor, controls: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
-        """edge (B, 3, H, EDGE) 0..1, controls (B, CONTROLLED, rows), past codes (B, memory * D, rows) newest first ->
+        """edge (B or 1, 3, H, EDGE) 0..1, controls (B, CONTROLLED, rows), past codes (B, memory * D, rows) newest first ->
         (B, rows, width)."""
         dtype = self.look.weight.dtype
         patches = F.pixel_unshuffle(whole_cells(edge - 0.5) * 2, PATCH).to(dtype, memory_format=torch.channels_last)
-        seen = F.silu(self.look(patches)).permute(0, 1, 3, 2).flatten(1, 2)
+        seen = F.silu(self.look(patches)).permute(0, 1, 3, 2).flatten(1, 2).expand(len(past), -1, -1)
         h = self.mix(torch.cat([seen, past.to(dtype), controls.to(dtype)], 1)) + self.rows
         return self.drop(F.silu(self.blocks(h))).transpose(1, 2)
 

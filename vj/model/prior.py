@@ -48,7 +48,7 @@ class Dice:
         told = torch.tensor([1.0, 0.0] if self.guidance else [1.0], device=image.device)
         n = told.shape[0]
         obeyed = over_rows(self.net.lit(controls).expand(n, -1), told, past.shape[2], BANDS)
-        context = self.net.prior.glance(image[..., -EDGE:].expand(n, -1, -1, -1), obeyed, past.expand(n, -1, -1))
+        context = self.net.prior.glance(image[..., -EDGE:], obeyed, past.expand(n, -1, -1))
         context = context.float().cpu().numpy()  # (n, rows, width)
         w_in, w_back, b_in, b_back, *rest = self.arrays
         w_tell, b_tell, w_head, b_head, w_then, b_then, w_more, b_more, w_last, b_last = rest

@@ -38,7 +38,7 @@ from vj.train.losses import class_loss, edge_loss, light_loss, slopes, unlikenes
 class TrainConfig:
     """What a person may turn in training."""
 
-    batch: int = 4  # windows of a step, each looked at twice; half as many where the whole picture is
+    batch: int = 4  # windows of a step, each looked at twice (twice as many at first); half as many where the whole picture is
     rate: float = 1.5e-3  # learning rate at its highest
     warmup: int = 50  # steps
     clip: float = 1.0  # gradient norm
@@ -60,6 +60,7 @@ class TrainConfig:
     half: bool | None = None  # bfloat16; None: where it is native
 
 
+EAGER = 1000  # steps in which every cell is told
 FIRST = 2000  # steps in which there are more gaps
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
@@ -106,6 +107,11 @@ class Trainer:
                 self._step()
         return dict(self.losses)
 
+    @property
+    def _eager(self) -> bool:
+        """Young, it tells every cell: what telling is worth shows only when there is a code that says something."""
+        return self.steps < EAGER
+
     def _random(self, *shape: int) -> torch.Tensor:
         return torch.rand(*shape, generator=self.generator).to(self.device)
 
@@ -137,7 +143,8 @@ class Trainer:
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
         depth = depth if part else depth // 3
-        batch = self._batch(config.batch if part else max(1, config.batch // 2), depth + 2)
+        size = config.batch if part else max(1, config.batch // 2)
+        batch = self._batch(size * (1 + self._eager), depth + 2)
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
@@ -223,13 +230,17 @@ class Trainer:
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         code, need = net.encoder.parts(state.shown[0], after, told[:, 0])
-        # Each picture twice, its cells told or not by other dice: what one lacks shows what telling it is worth.
-        gate, dice = levels(need.detach()), (self._random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
-        other = torch.where(self._random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
-        tells = torch.cat([torch.where(self._random(*gate.shape) < FLIPPED, dice[0], gate), other])
-        code = code.repeat(2, 1, 1) * told_groups(tells)
         goes = self._goes(batch, BEFORE + depth, S)
-        state, told, after, noise, whole, off, goes = _twice((state, told, after, noise, whole, off, goes))
+        lot, wide = self._random(2, len(need), 1, 1, 1)
+        gate, dice = levels(need.detach()), (self._random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
+        tells = torch.where(self._random(*gate.shape) < FLIPPED, dice[0], gate)
+        if not self._eager:
+            # Each picture twice, its cells told or not by other dice: what one lacks shows what telling it is worth.
+            other = torch.where(self._random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
+            tells = torch.cat([tells, other])
+            twice = (state, told, after, noise, whole, off, goes, code, lot, wide)
+            state, told, after, noise, whole, off, goes, code, lot, wide = _twice(twice)
+        code = code * told_groups(tells)
         vector = worlds.tell(net, state, told, noise)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
@@ -239,7 +250,6 @@ class Trainer:
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
-            lot = self._random(len(gate), 1, 1, 1).repeat(2, 1, 1, 1)
             errors = self._errors(relit if not entering else relit[..., -S - REACH :], after, total, goes)
             classes = best(logits[:, :K])[1][:, 0]
             likely = best(F.log_softmax(logits[:, :K, :, -S:], 1) / 2 - box(errors[..., -S:]) / SHARP)[1][:, 0]
@@ -249,7 +259,7 @@ class Trainer:
             means, moved = every.mean(3, keepdim=True), every[..., -S:]
             # What is painted is sampled at its phase when it is shown: the lattice is taught that would be shown as `after`.
             target = transport.sample(after, classes, shift - total, vertical)[..., -S:]
-        missing = self._gaps(entered[..., -S:].float(), lot)
+        missing = self._gaps(entered[..., -S:].float(), lot, wide)
         known = (moved + off[..., -S:]).clamp(0, 1)
         painted, choice = (out.float() for out in net.painter(known, missing, means, features, code))
         strip, proposals = worlds.fill(known.detach(), missing > 0, painted, choice)
@@ -257,7 +267,9 @@ class Trainer:
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
         paint = self._grade_paint(painted, choice, proposals, torch.where(missing > 0, painted, moved), target, missing, rows)
-        parts = {"paint": paint, "need": config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)}
+        parts = {"paint": paint}
+        if not self._eager:
+            parts["need"] = config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)
         if entering:
             return parts
         with torch.no_grad():
@@ -329,15 +341,14 @@ class Trainer:
         wrong = F.binary_cross_entropy_with_logits(need, (gain > 0).float()[:, None].expand_as(need), reduction="none")
         return (wrong * weight).sum() / weight.sum().clamp(min=1e-3)
 
-    def _gaps(self, missing: torch.Tensor, lot: torch.Tensor) -> torch.Tensor:
+    def _gaps(self, missing: torch.Tensor, lot: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
         """For GAPS of the pictures (most, at first), a gap of random width at the edge instead of what the classes leave open.
 
         Else what the trunk does not yet expect to enter would never be painted, and so never be expected. A wide gap also
         has more to paint in it: so the code is sooner of use.
         """
-        B, _, _, S = missing.shape
-        width = self._random(B // 2, 1, 1, 1).repeat(2, 1, 1, 1)
-        band = (torch.arange(S, device=missing.device) >= S - 1 - (width * 8).floor()).float().expand_as(missing)
+        S = missing.shape[3]
+        band = (torch.arange(S, device=missing.device) >= S - 1 - (wide * 8).floor()).float().expand_as(missing)
         at_first = max(0.0, 1 - self.steps / FIRST)
         return torch.where(lot > 1 - GAPS - (0.9 - GAPS) * at_first, band, missing)
 
