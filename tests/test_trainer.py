@@ -12,12 +12,13 @@ from small import SMALL, footage
 
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
-from vj.model.net import EDGE, EVIDENCE, LIGHT
+from vj.model.net import CODE_DIMS, EDGE, EVIDENCE, LIGHT
 from vj.signals import Controls
 from vj.train import upscale
 from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.learn import Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
-from vj.train.trainer import TrainConfig
+from vj.train.mix import mix
+from vj.train.trainer import ONLY, TrainConfig
 from vj.train.worker import Worker
 from vj.weights import WeightsSlot, read, write
 
@@ -47,6 +48,15 @@ def test_what_has_entered_is_known_by_where_it_goes():
     upper, lower = (errors[moved][:, :, rows].mean((0, 2, 3)) for rows in (slice(0, 16), slice(16, 32)))
     assert upper.argmin() == 1 and lower.argmin() == 3
     assert upper[1] < 0.01 < upper[0] and lower[3] < 0.01 < lower[0]
+
+
+def test_leftover_lines_are_thin_few_and_reach_the_edge():
+    off = learner().trainer._leftovers(torch.zeros(64, 3, SMALL.height, EDGE))
+    lined = off.abs().amax((1, 2, 3)) > 0
+    assert 0 < lined.sum() < 40, "some pictures have them, most do not"
+    rows = (off[lined].abs().amax((1, 3)) > 0).sum(1)
+    assert rows.max() <= 3 * 4
+    assert torch.equal(off.abs().amax((1, 3)) > 0, off[..., -1].abs().amax(1) > 0)
 
 
 def test_the_priors_lessons_are_spliced_alike_in_all_their_parts():
@@ -143,6 +153,42 @@ def test_what_goes_on_learns_as_fast_as_it_should(tmp_path):
     rates.append(learner(config=None, step=5000).trainer.config.rate)
     turning, resumed, refining = rates
     assert refining < turning < resumed == TrainConfig().rate
+
+
+@pytest.mark.parametrize("only", ONLY)
+def test_one_part_can_be_refined_alone(tmp_path, only):
+    """The rest stays as it is to the bit; of the encoder only how it tells what is worth telling may change."""
+    student = learner()
+    student.run(4)
+    card, tensors = student.publishable()
+    clip = footage()
+    other = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [1.1, 0.0], [2.0, 0.0], [3.0, 0.0]]))
+    out = tmp_path / "w.safetensors"
+    learn(other, out, steps=8, clock=time.monotonic, weights=(replace(card, step=5000), tensors), only=only)
+    changed = set()
+    for name, tensor in read(out)[1].items():
+        halved = tensors[name].is_floating_point() and tensor.numel() >= 1024  # as a file is
+        before = tensors[name].half() if halved else tensors[name]
+        if not torch.allclose(tensor.float(), before.float(), atol=1e-6, rtol=1e-6):
+            changed.add(name.split(".")[0] if not name.startswith("encoder.") else name)
+    allowed = {"palette", "usual"} | ({"encoder.layers.6.bias"} if only == "picture" else set())
+    assert changed - allowed == {
+        "picture": {"trunk", "light", "painter", "encoder.layers.6.weight"},
+        "painter": {"painter"},
+        "prior": {"prior"},
+    }[only]
+    last = read(out)[1]["encoder.layers.6.weight"]
+    assert torch.allclose(last[:CODE_DIMS], tensors["encoder.layers.6.weight"][:CODE_DIMS], atol=2e-4)
+
+
+def test_a_mix_is_the_mean_but_for_the_dice():
+    (card, a), (_, b) = (learner(seed=seed).publishable() for seed in (0, 1))
+    b = {name: part + 0.25 if part.is_floating_point() else part for name, part in b.items()}
+    _, mean = mix([(card, a), (card, b)])
+    assert torch.allclose(mean["painter.lean"], a["painter.lean"] + 0.125)
+    assert torch.equal(mean["prior.head.weight"], a["prior.head.weight"]) and torch.equal(mean["bank"], a["bank"])
+    with pytest.raises(WeightsError, match="mixed"):
+        mix([(card, a), (card, {**b, "bank": b["bank"][:2]})])
 
 
 def test_sizes_that_differ_are_refused():

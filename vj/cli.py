@@ -169,6 +169,8 @@ def _learn(add: argparse.ArgumentParser) -> None:
     add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
     add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
+    add.add_argument("--only", choices=("picture", "painter", "prior"),
+                     help="refine one part of weights: all but the dice; what fills the edge; the dice")  # fmt: skip
 
 
 def _footage(add: argparse.ArgumentParser) -> None:
@@ -285,7 +287,7 @@ def render(words: argparse.Namespace) -> None:
 def learn(words: argparse.Namespace) -> None:
     from vj import commands
 
-    how = (words.minutes, words.steps, words.start, words.resume, words.seed, words.keep)
+    how = (words.minutes, words.steps, words.start, words.resume, words.seed, words.keep, words.only or "")
     commands.learn(words.footage, words.output, words.size, *how)
 
 

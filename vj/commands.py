@@ -48,10 +48,11 @@ def _model_size(asked: tuple[int, int] | str | None, sources: list[Path]) -> tup
 
 
 def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, minutes: float | None, steps: int | None,
-          begin: Path | None, resume: bool, seed: int, keep: Path | None = None) -> None:  # fmt: skip
+          begin: Path | None, resume: bool, seed: int, keep: Path | None = None, only: str = "") -> None:  # fmt: skip
     """Trains weights and shows how they fare: a line and a preview PNG beside the weights at every tenth of the way.
 
     The learnt upscaler learns from the same footage's large pictures; where it gets better it is written beside them.
+    only: one of trainer.ONLY; it needs weights to refine.
     keep: a folder for a copy of the weights every KEPT seconds, for `vj judge FOLDER --plot`.
     """
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
@@ -64,13 +65,15 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, mi
             keep.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WeightsError(f"The folder {keep} cannot be made: choose another place.") from error
+    if only and begin is None and not resume:
+        raise WeightsError(f"--only {only} refines weights: name them with --from, or --resume.")
     first = weights.read(out if resume else begin) if resume or begin else None
     width, height = (first[0].width, first[0].height) if first else _model_size(size, sources)
     prepared = opening.footage_of(sources, height, width)
     seconds = None if steps else 60 * (minutes or 10)
     words = f"--steps {steps}" if steps else f"--minutes {(minutes or 10):g}"
     recipe = f"vj learn {' '.join(map(str, sources))} -o {out.name} {words} --seed {seed}"
-    recipe += f" --from {begin}" if begin else ""
+    recipe += f" --from {begin}" * bool(begin) + f" --only {only}" * bool(only)
     compute = device.pick()
     half_the_threads()
     with opening.bar(out.name) as tell:
@@ -90,7 +93,7 @@ def learn(sources: list[Path], out: Path, size: tuple[int, int] | str | None, mi
         check = learning.learn(
             footages.load(prepared), out, steps=steps, seconds=seconds, clock=time.monotonic, weights=first,
             resume=resume, seed=seed, device=compute, recipe=recipe, source=", ".join(s.name for s in sources),
-            progress=progress,
+            progress=progress, only=only,
         )  # fmt: skip
     print(f"{out}: {weights.read(out)[0].step} steps, skill {check.skill:+.1f} dB over copying the last frame, "
           f"sharpness {check.sharpness:.2f}; preview {out.with_suffix('.png')}")  # fmt: skip

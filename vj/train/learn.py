@@ -31,6 +31,7 @@ FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tr
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
+STAGED = {"picture": 5e-4, "painter": 5e-4, "prior": 1.5e-3}  # for one part of them alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +94,15 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
     return net.train()
 
 
-def adopt_footage(net: Net, footage: Footage) -> None:
-    """Gives a trained network the motions, the light and the first pictures of this footage.
+def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
+    """Gives a trained network the motions (unless it is to keep its own), the light and the first pictures of this footage.
 
     Where the motions are others than it knew, what moved last counts, and it forgets which class is where as far as that
     foretells frames better.
     """
-    motions = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
-    others = bool(net.bank.any()) and not torch.allclose(net.bank, motions, atol=0.02)
-    net.bank.copy_(motions)
+    found = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device) if motions else net.bank
+    others = bool(net.bank.any()) and not torch.allclose(net.bank, found, atol=0.02)
+    net.bank.copy_(found)
     net.palette.copy_(palette(footage))
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     frames, speeds = first_frames(footage, net.config.seeds)
@@ -291,17 +292,21 @@ def load_progress(path: Path, learner: Learner) -> None:
 
 def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: float | None = None, clock: Callable[[], float],
           weights: tuple[Card, dict] | None = None, resume: bool = False, seed: int = 0, device: str = "cpu",
-          recipe: str = "", source: str = "", config: TrainConfig | None = None,
+          recipe: str = "", source: str = "", config: TrainConfig | None = None, only: str = "",
           progress: Callable[[float, "Learner", Check], None] | None = None, chunk: int = 50) -> Check:  # fmt: skip
     """`vj learn`: trains for so many steps or seconds of `clock`, writes `out` at every twentieth of the way and at the end.
+
+    only: one of trainer.ONLY, to refine that part of weights; their motions stay.
 
     `progress` is told (share done, learner, newest check). Beside `out` lies its progress file for `resume`.
     """
     aside = out.with_suffix(".progress.safetensors")
     net = start(footage, weights, seed)
     if weights is not None:
-        adopt_footage(net, footage)
-        if resume:  # where it was left, not to be refined yet
+        adopt_footage(net, footage, motions=not only)
+        if only:
+            config = replace(config or TrainConfig(rate=STAGED[only]), only=only)
+        elif resume:  # where it was left, not to be refined yet
             config = config or TrainConfig()
         elif weights[0].step >= KNOWS:  # other footage, most likely: refining would take it too long
             config = config or TrainConfig(rate=BRISK)

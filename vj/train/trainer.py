@@ -58,18 +58,21 @@ class TrainConfig:
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
     half: bool | None = None  # bfloat16; None: where it is native
+    only: str = ""  # one of ONLY: the rest stays as it is, and the codes keep their meaning
 
 
+ONLY = ("picture", "painter", "prior")  # all but the prior; what fills the strip; what draws the code
 EAGER = 1000  # steps in which every cell is told
 FIRST = 2000  # steps in which there are more gaps
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
+LEFT = 0.3  # share of the pictures with lines that should have ended
 REACH = 32  # px to the left of the painted strip in which what has entered is looked for one frame later
 GAPS, OFF = 0.3, 0.1  # share of the pictures with a gap, and with colours, other than they are (half: a duller painter)
 COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
 SPECKLED = 0.04  # largest standard deviation of the grain on the edge that the prior learns from
 FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
-LESSONS = 4096  # that are remembered for the prior
+LESSONS = 8192  # that are remembered for the prior
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
 FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
 WORTH = 0.015  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
@@ -94,6 +97,7 @@ class Trainer:
         self.dataset, self.config, self.device = dataset, config, device
         self.share = 0.0
         self.half = native_bf16(str(device)) if config.half is None else config.half
+        self._hold_still()
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.steps, self.begun, self.losses = 0, 0, {}
         self._lessons, self._kept = None, 0  # for the prior
@@ -106,6 +110,14 @@ class Trainer:
                 torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.generator)))
                 self._step()
         return dict(self.losses)
+
+    def _hold_still(self) -> None:
+        """Lets only that learn which is to."""
+        only, encoder = self.config.only, self.net.encoder
+        for name, part in self.net.named_children():
+            part.requires_grad_(not only or (name == only if only != "picture" else name != "prior"))
+        if only == "picture":  # of the code only which of it is worth telling, see _grade
+            encoder.layers[:-1].requires_grad_(False)
 
     @property
     def _eager(self) -> bool:
@@ -120,8 +132,9 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        dreams = self.share > 1 - config.dreaming
-        way = (self.share - 1) / config.dreaming + 1 if dreams else self.share / (1 - config.dreaming)
+        dreaming = {"": config.dreaming, "prior": 1.0}.get(config.only, 0.0)
+        dreams = config.only == "prior" or self.share > 1 - dreaming
+        way = (self.share - 1) / dreaming + 1 if dreams else self.share / (1 - dreaming)
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
@@ -142,6 +155,7 @@ class Trainer:
         part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
+        entering |= config.only == "painter"
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
         batch = self._batch(size * (1 + self._eager), depth + 2)
@@ -150,7 +164,7 @@ class Trainer:
             off = self._off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
-            if self.steps % 2 == 0:
+            if self.steps % 2 == 0 and not config.only:
                 parts["prior"] = self._grade_prior(config.prior_batch)
         self._learn(parts)
 
@@ -230,6 +244,7 @@ class Trainer:
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         code, need = net.encoder.parts(state.shown[0], after, told[:, 0])
+        code = code.detach() if config.only else code
         goes = self._goes(batch, BEFORE + depth, S)
         lot, wide = self._random(2, len(need), 1, 1, 1)
         gate, dice = levels(need.detach()), (self._random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
@@ -362,7 +377,20 @@ class Trainer:
         coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
         rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
-        return rows * ramp * (self._random(B, 1, 1, 1) < OFF)
+        return rows * ramp * (self._random(B, 1, 1, 1) < OFF) + self._leftovers(image)
+
+    def _leftovers(self, image: torch.Tensor) -> torch.Tensor:
+        """For LEFT of the pictures, thin lines at the edge in wrong colours, as a thing leaves them that was not ended
+        everywhere: who has never seen one goes on with it for ever. (B, C, H, W)."""
+        B, _, H, W = image.shape
+        off = torch.zeros_like(image)
+        y, x = torch.arange(H, device=image.device).view(1, 1, H, 1), torch.arange(W, device=image.device)
+        for _ in range(3):
+            row, tall, long = (self._random(B, 1, 1, 1) for _ in range(3))
+            line = ((y - row * H).abs() < 0.5 + tall) & (x >= W - 2 - 60 * long)
+            colour = 0.25 * self._grain(off[:, :1, :1, :1]) + 0.06 * self._grain(off[:, :, :1, :1])
+            off = torch.where(line, colour, off)
+        return off * (self._random(B, 1, 1, 1) < LEFT)
 
     def _remember(self, state: worlds.World, code: torch.Tensor, told: torch.Tensor) -> None:
         """Keeps what the prior would have seen in these worlds, and the code that it should have drawn."""
