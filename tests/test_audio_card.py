@@ -109,6 +109,20 @@ def test_an_unknown_input_is_one_sentence(card):
         LineIn("banjo")
 
 
+def test_channels_are_chosen_and_those_it_lacks_are_refused(card, song, tmp_path):
+    sound, rate = soundfile.read(song)
+    soundfile.write(tmp_path / "left.wav", np.stack([sound, 0 * sound], 1), rate)
+    with (
+        LineIn("pulse", channels=(1,)) as left, Listener(left, FeatureExtractor()) as one,
+        LineIn("pulse", channels=(2,)) as right, Listener(right, FeatureExtractor()) as other,
+    ):  # fmt: skip
+        card.play(tmp_path / "left.wav")
+        until(lambda: one.features.loudness > 0.3)
+        assert other.features.loudness == 0.0
+    with pytest.raises(SoundError, match=r"channels, 900 is asked for"):
+        LineIn("pulse", channels=(899, 900))
+
+
 def test_unplugged_and_plugged_again(card, song):
     with LineIn("pulse") as line, Listener(line, FeatureExtractor()) as listener:
         card.play(song)

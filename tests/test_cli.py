@@ -114,6 +114,13 @@ def test_words_become_settings():
     assert cli._settings(cli._parser().parse_args(["play"])) == Settings()
     assert cli._settings(cli._parser().parse_args(["play", "--line-in"])).line_in == ""
     assert cli._settings(cli._parser().parse_args(["play", "--line-in", "USB"])).line_in == "USB"
+    mixer = cli._settings(cli._parser().parse_args(["play", "--line-in", "USB", "--channels", "3,4", "--trim", "-12"]))
+    assert mixer.channels == (3, 4) and mixer.trim == -12.0
+    with pytest.raises(VJError, match="line-in"):
+        cli._settings(cli._parser().parse_args(["play", "song.wav", "--channels", "1"]))
+    for wrong in ("0", "a", "3,3", ""):
+        with pytest.raises(SystemExit):
+            cli._parser().parse_args(["play", "--line-in", "--channels", wrong])
     with pytest.raises(VJError, match="not both"):
         cli._settings(cli._parser().parse_args(["play", "song.wav", "--line-in", "USB"]))
 

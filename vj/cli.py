@@ -114,6 +114,8 @@ def _command(commands, name: str, run, summary: str, epilog: str) -> argparse.Ar
 def _play(add: argparse.ArgumentParser) -> None:
     add.add_argument("sound", nargs="?", type=Path, metavar="SOUND", help="a sound file; without it the demo music")
     add.add_argument("--line-in", nargs="?", const="", metavar="NAME", help="hear a sound input (see vj devices)")
+    add.add_argument("--channels", type=_channels, metavar="3,4", help="the input's channels to hear, from 1")
+    add.add_argument("--trim", type=_number(-40, 40), metavar="DB", help="lift what is heard by so much; 0")
     add.add_argument("--monitor", metavar="NAME", help="the monitor to be on, or a part of its name")
     add.add_argument("--fullscreen", action="store_true", help="full screen from the start")
     add.add_argument("--unplugged", choices=("hide", "move"),
@@ -244,6 +246,13 @@ def _whole(low: int, high: int):
     return parse
 
 
+def _channels(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and 1 <= int(part) <= 256 for part in parts) or len(set(parts)) < len(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} names no channels: numbers from 1, such as 3,4")
+    return tuple(map(int, parts))
+
+
 def _cue(text: str) -> Cue:
     try:
         return Cue.parse(text)
@@ -262,6 +271,8 @@ def _settings(words: argparse.Namespace) -> Settings:
         settings = replace(settings, limited=False)
     if settings.sound is not None and settings.line_in is not None:
         raise VJError("Give a sound file or --line-in, not both.")
+    if settings.channels is not None and settings.line_in is None:
+        raise VJError("--channels chooses among the channels of --line-in; of a file all are heard.")
     return settings
 
 

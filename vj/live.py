@@ -93,7 +93,7 @@ def play(settings: Settings) -> None:
         maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
         fade = round(settings.fade_seconds * model_rate)
         stamps = Stamps(source)
-        ear = FeatureExtractor(settings.rate, settings.hop)
+        ear = FeatureExtractor(settings.rate, settings.hop, trim=settings.trim)
         if settings.line_in is None:
             stack.enter_context(Foresight(ear, opening.sound_file(settings)))
         listener = Listener(stamps, ear)

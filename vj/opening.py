@@ -248,5 +248,5 @@ def sound_name(settings: Settings) -> str:
 def source(settings: Settings) -> LineIn | FilePlayer:
     """What is heard live."""
     if settings.line_in is not None:
-        return LineIn(settings.line_in or None, rate=settings.rate)
+        return LineIn(settings.line_in or None, settings.rate, settings.channels)
     return FilePlayer(sound_file(settings), rate=settings.rate, loop=True)

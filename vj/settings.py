@@ -23,6 +23,8 @@ class Settings:
     # sound
     sound: Path | None = None  # a file; None: the demo music
     line_in: str | None = None  # name of a sound input, "" the default one; None: play the file
+    channels: tuple[int, ...] | None = None  # of that input, counted from 1; None: the first two
+    trim: float = 0.0  # dB by which what comes is lifted before it is heard
     rate: int = 48000  # Hz at which the program hears
     hop: int = 480  # samples between two features: 10 ms
 

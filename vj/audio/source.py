@@ -144,6 +144,8 @@ class LineIn:
         device = None if self.name is None else _find(self.name, "max_input_channels")
         info = sounddevice.query_devices(device, "input")
         width = max(self.channels) if self.channels else min(2, info["max_input_channels"])
+        if width > info["max_input_channels"]:
+            raise ValueError(f"it has {info['max_input_channels']} channels, {width} is asked for")
         self._columns = [c - 1 for c in self.channels] if self.channels else list(range(width))
         choices = {"device": device, "channels": width, "dtype": "float32", "latency": "low", "blocksize": 256}
         try:
