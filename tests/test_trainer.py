@@ -38,18 +38,6 @@ def test_learning_learns_what_moves():
     assert after.finite and after.skill > before.skill + 1
 
 
-def test_what_has_entered_is_known_by_where_it_goes():
-    """It came from nowhere; one frame later it has moved as its class does."""
-    trainer = learner().trainer
-    batch = trainer.dataset.batch(8, 2, light=0.0)
-    errors = trainer._goes(batch, BEFORE, 4)  # the newest 4 px
-    moved = batch.controls[:, BEFORE + 1, 0] == 1.0  # else two steps at once, or none
-    assert moved.any()
-    upper, lower = (errors[moved][:, :, rows].mean((0, 2, 3)) for rows in (slice(0, 16), slice(16, 32)))
-    assert upper.argmin() == 1 and lower.argmin() == 3
-    assert upper[1] < 0.01 < upper[0] and lower[3] < 0.01 < lower[0]
-
-
 def test_leftover_lines_are_thin_few_and_reach_the_edge():
     off = learner().trainer._leftovers(torch.zeros(64, 3, SMALL.height, EDGE))
     lined = off.abs().amax((1, 2, 3)) > 0
@@ -208,6 +196,14 @@ def test_the_gate_lets_nothing_worse_pass():
     assert gate.passes(Check(2.8, 1.0, True)) and gate.passes(Check(5.0, 1.0, True))
     assert not gate.passes(Check(4.0, 1.0, True))
     assert gate.rejected == 3
+
+
+def test_a_clip_too_short_for_a_window_stands_still():
+    clip = footage(20)
+    data = Dataset(clip.frames, clip.controls, [(0, 10), (10, 20)], Usual(0.5, 0.05, 0.0, 0.05), held_back=0.0)
+    batch = data.batch(16, 12, light=0.0, beyond=4)
+    assert batch.frames.shape[1] == BEFORE + 16
+    assert (batch.controls[..., 0] == 0).all() and torch.equal(batch.frames[:, 0], batch.frames[:, -1]), "never past a cut"
 
 
 def test_batches_measure_the_light_they_change():

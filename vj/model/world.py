@@ -6,6 +6,7 @@ Knows the network and how pixels are moved; knows no time, no music and no weigh
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 
 from vj.model import planes, transport
 from vj.model.net import CODE_DIMS, HISTORY, Net
@@ -22,27 +23,32 @@ class World:
     lattice: torch.Tensor  # (B, 3, H, W) 0..1, moved by whole pixels only
     shown: tuple[torch.Tensor, ...]  # last frames as shown, newest first, each (B, 3, H, W)
     phase: torch.Tensor  # (B, K, 2) px, how far each motion class is ahead of the lattice
-    speed: torch.Tensor  # (B,) of the last step
+    speeds: torch.Tensor  # (B, HISTORY[-1]) of the last steps, newest first
     codes: torch.Tensor  # (B, memory * D, rows), newest first
     classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
-    """A world that starts from real frames (newest first, at least one; the oldest is repeated)."""
-    depth = HISTORY[-1] + 1
+    """A world that starts from real frames (newest first, at least one; the oldest is repeated).
+
+    speed (B,) of the steps between them, or (B, N) of the last N, newest first.
+    """
+    depth, known = HISTORY[-1] + 1, max(len(frames) - 1, 1)
+    speeds = speed[:, None].expand(-1, known) if speed.ndim == 1 else speed[:, :known]
+    speeds = F.pad(speeds, (0, depth))[:, : depth - 1]  # where the oldest is repeated, nothing moves
     frames = (frames + (frames[-1],) * depth)[:depth]
     B, config = frames[0].shape[0], net.config
     device = frames[0].device
     phase = torch.zeros(B, config.classes, 2, device=device)
     codes = torch.zeros(B, config.memory * CODE_DIMS, config.rows, device=device)
-    return World(frames[0], tuple(frames), phase, speed, codes)
+    return World(frames[0], tuple(frames), phase, speeds, codes)
 
 
 def tell(net: Net, world: World, controls: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """What the trunk and the light are told: (B, TOLD). controls (B, 6), noise (B,) standard deviation 0..0.1."""
     controls = net.lit(controls)
-    return torch.stack([world.speed * 0.5, controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], noise * 10], 1)
+    return torch.stack([world.speeds[:, 0] * 0.5, controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], noise * 10], 1)
 
 
 def history(world: World) -> torch.Tensor:
@@ -51,11 +57,14 @@ def history(world: World) -> torch.Tensor:
 
 
 def misfit(net: Net, world: World) -> torch.Tensor:
-    """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, in luma."""
-    now, before = (_luma(frame) for frame in world.shown[:2])
-    vertical = bool((net.bank[:, 1] != 0).any())
-    moved, _ = transport.candidates(before, net.bank[None] * world.speed[:, None, None], vertical)
-    return (planes.halve((moved[:, :, 0] - now).abs()) * 10).clamp(0, 1)
+    """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, and the last three, in luma:
+    what passed in front is told by the one, two motions nearly alike by the other."""
+    now, *before = (_luma(world.shown[back]) for back in (0, 1, HISTORY[-1]))
+    vertical, wrong = bool((net.bank[:, 1] != 0).any()), 0.0
+    for frame, speed in zip(before, (world.speeds[:, :1], world.speeds.sum(1, keepdim=True)), strict=True):
+        moved, _ = transport.candidates(frame, net.bank[None] * speed[..., None], vertical)
+        wrong = wrong + (moved[:, :, 0] - now).abs()
+    return (planes.halve(wrong) * 5).clamp(0, 1)
 
 
 def _luma(frame: torch.Tensor) -> torch.Tensor:
@@ -112,7 +121,8 @@ def step(
     past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
     return replace(
-        world, lattice=lattice, shown=(shown, *past), phase=phase, speed=controls[:, 0],
+        world, lattice=lattice, shown=(shown, *past), phase=phase,
+        speeds=torch.cat([controls[:, :1], world.speeds[:, :-1]], 1),
         codes=codes, classes=classes, moved=shift,
     )  # fmt: skip
 

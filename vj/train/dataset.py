@@ -78,19 +78,21 @@ class Dataset:
             controls[:, 0] = speeds
         return frames, torch.from_numpy(controls)
 
-    def batch(self, size: int, ahead: int, light: float = 0.5) -> Batch:
-        """`size` random windows; `light` is the share whose light is changed.
-        Every item of a batch has its own stride.
+    def batch(self, size: int, ahead: int, light: float = 0.5, beyond: int = 0) -> Batch:
+        """`size` random windows of BEFORE + ahead + beyond frames; `light` is the share whose light is changed.
+
+        Every item of a batch has its own stride. What enters does so at frame BEFORE + ahead - 1; where the footage is too
+        short for a window, the world stands.
         """
         frames, controls = [], []
+        back, count = BEFORE + ahead - 1, BEFORE + ahead + beyond
         for _ in range(size):
-            last = int(self.rng.choice(self._targets, p=self._chances))
-            start = next(a for a, b in self.training if a <= last < b)
+            target = int(self.rng.choice(self._targets, p=self._chances))
+            start, stop = next((a, b) for a, b in self.training if a <= target < b)
             stride = int(self.rng.choice([0, 1, 2], p=[0.04, 0.8, 0.16]))
-            count = BEFORE + ahead
-            while stride > 1 and last - (count - 1) * stride <= start:
+            while stride and (count - 1) * stride > stop - start - 2:
                 stride -= 1
-            first = max(last - (count - 1) * stride, start + 1)
+            first = max(min(target - back * stride, stop - 1 - (count - 1) * stride), start + 1)
             window, told = self.window(first, count, stride)
             if self.rng.random() < light:
                 window = self._other_light(window)

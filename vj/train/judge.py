@@ -146,7 +146,8 @@ def _carried(net: Net, footage: Reference, parts, most: int) -> tuple[float, flo
     for t in starts[:: max(len(starts) // most, 1)]:
         frames = torch.from_numpy(np.array(footage.frames[t - memory : t + CARRIED + 1])).permute(0, 3, 1, 2).float() / 255
         told = torch.from_numpy(footage.controls[t : t + CARRIED + 1])
-        world = worlds.begin(net, tuple(frames[k][None] for k in range(memory, -1, -1)), told[:1, 0])
+        speeds = torch.from_numpy(footage.controls[t - 2 : t + 1, 0].copy()).flip(0)[None]
+        world = worlds.begin(net, tuple(frames[k][None] for k in range(memory, -1, -1)), speeds)
         for k in range(1, CARRIED + 1):
             code = net.encoder(world.shown[0], frames[memory + k][None], told[k : k + 1, 0])
             world = worlds.step(net, world, told[k : k + 1], code, torch.zeros(1))
@@ -166,7 +167,7 @@ def _predict(net: Net, dice: Dice, real: np.ndarray, controls: np.ndarray) -> tu
     frames = torch.from_numpy(np.array(real)).permute(0, 3, 1, 2).float() / 255
     told = torch.from_numpy(controls)
     past = tuple(frames[k][None] for k in range(len(frames) - 2, -1, -1))
-    world = worlds.begin(net, past, told[-2:-1, 0])
+    world = worlds.begin(net, past, told[-4:-1, 0].flip(0)[None])
     codes = net.encoder(frames[:-1], frames[1:], told[1:, 0]).float()  # (T - 1, D, rows), in order of time
     remembered = codes[:-1].flip(0)[: net.config.memory].flatten(0, 1)
     world.codes[0, : len(remembered)] = remembered

@@ -31,7 +31,7 @@ FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tr
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
-STAGED = {"picture": 5e-4, "painter": 5e-4, "prior": 1.5e-3}  # for one part of them alone
+STAGED = {"picture": 8e-4, "painter": 5e-4, "prior": 1.5e-3}  # for one part of them alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def windows(data: Dataset, where: list[tuple[int, int]], count: int = CHECKED) -
 def foretell(net: Net, frames: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
     """The last frame of each window, (N, 3, H, W), from those before it, told the code of what enters."""
     now = BEFORE - 1
-    world = worlds.begin(net, tuple(frames[:, now - back] for back in range(4)), controls[:, now, 0])
+    world = worlds.begin(net, tuple(frames[:, now - back] for back in range(4)), controls[:, now - 2 : now + 1, 0].flip(1))
     code = net.encoder(frames[:, now], frames[:, now + 1], controls[:, now + 1, 0])
     return worlds.step(net, world, controls[:, now + 1], code, torch.zeros(len(frames), device=frames.device)).shown[0]
 
@@ -206,7 +206,7 @@ class Learner:
         dice = Dice(net)
         told, truth = controls[:, now + 1], frames[:, now + 1]
         skill = psnr(foretell(net, frames, controls), truth) - psnr(past[0], truth)
-        one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, now, 0])
+        one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, now - 2 : now + 1, 0].flip(1))
         for _ in range(ROLLED):
             code = dice.draw(one.shown[0], one.codes, told[:1])
             one = worlds.step(net, one, told[:1], code, quiet[:1])

@@ -32,6 +32,7 @@ from vj.model.planes import best, box, double
 from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.losses import class_loss, edge_loss, light_loss, slopes, unlikeness
+from vj.train.tracks import SPAN, explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,15 @@ FIRST = 2000  # steps in which there are more gaps
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
 LEFT = 0.3  # share of the pictures with lines that should have ended
-REACH = 32  # px to the left of the painted strip in which what has entered is looked for one frame later
+REACH = 32  # px to the left of the painted strip from which what is in it may come
+ONCE = 0.35  # how much the one step counts, against several, in telling with what something moves
 GAPS, OFF = 0.3, 0.1  # share of the pictures with a gap, and with colours, other than they are (half: a duller painter)
 COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
 SPECKLED = 0.04  # largest standard deviation of the grain on the edge that the prior learns from
 FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
 LESSONS = 8192  # that are remembered for the prior
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
+NEAR = 1  # own frames up to which it is learnt what is worth telling
 FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
 WORTH = 0.015  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
 
@@ -158,7 +161,7 @@ class Trainer:
         entering |= config.only == "painter"
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
-        batch = self._batch(size * (1 + self._eager), depth + 2)
+        batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN)
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
@@ -168,8 +171,8 @@ class Trainer:
                 parts["prior"] = self._grade_prior(config.prior_batch)
         self._learn(parts)
 
-    def _batch(self, size: int, ahead: int, light: float = 0.5) -> Batch:
-        batch = self.dataset.batch(size, ahead, light)
+    def _batch(self, size: int, ahead: int, light: float = 0.5, beyond: int = 0) -> Batch:
+        batch = self.dataset.batch(size, ahead, light, beyond)
         return Batch(batch.frames.to(self.device), batch.controls.to(self.device))
 
     def _learn(self, parts: dict[str, torch.Tensor]) -> None:
@@ -202,12 +205,14 @@ class Trainer:
         still = self._random(B) < 0.05  # a first picture has no past
         past = (past[0], *(torch.where(still.view(-1, 1, 1, 1), past[0], frame) for frame in past[1:]))
         full = width == frames.shape[4]
-        state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), controls[:, now, 0] * ~still)
+        speeds = torch.stack([controls[:, now - back, 0] for back in range(3)], 1) * ~still[:, None]
+        state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
         for ahead in range(depth + 1):
             told, after = controls[:, now + 1 + ahead], frames[:, now + 1 + ahead]
-            code = net.encoder(state.shown[0], after, told[:, 0])
+            code = net.encoder.parts(state.shown[0], after, told[:, 0])[0]
+            code = code * told_groups(levels(self._need(batch, now + 1 + ahead)))
             self._remember(state, code, told)
             if ahead == depth:
                 break
@@ -224,6 +229,11 @@ class Trainer:
         lattice = worlds.quantise(state.lattice * colour + lift + rough[0], worlds.BRIGHTEST)
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown), noise, whole
+
+    def _need(self, batch: Batch, at: int) -> torch.Tensor:
+        """What of frame `at` is worth telling, as the footage has it (B, GROUPS, rows). In its own world, gone astray, nearly
+        all would be, for everything there differs from the footage; the prior would learn to tell all the time."""
+        return self.net.encoder.parts(batch.frames[:, at - 1], batch.frames[:, at], batch.controls[:, at, 0])[1]
 
     def _past_codes(self, batch: Batch) -> torch.Tensor:
         """The codes (B, memory * D, rows) of the footage's own last frames, newest first."""
@@ -243,9 +253,11 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
-        code, need = net.encoder.parts(state.shown[0], after, told[:, 0])
+        code, need = net.encoder.parts(state.shown[0], after, told[:, 0])[0], self._need(batch, BEFORE + depth)
         code = code.detach() if config.only else code
-        goes = self._goes(batch, BEFORE + depth, S)
+        # What is shown of a torn thing fits no motion: those of the footage itself are taught, over several frames.
+        width = S if entering else after.shape[3]
+        tracks = explained(net.bank, batch.frames, batch.controls[..., 0], BEFORE + depth, width)
         lot, wide = self._random(2, len(need), 1, 1, 1)
         gate, dice = levels(need.detach()), (self._random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
         tells = torch.where(self._random(*gate.shape) < FLIPPED, dice[0], gate)
@@ -253,8 +265,8 @@ class Trainer:
             # Each picture twice, its cells told or not by other dice: what one lacks shows what telling it is worth.
             other = torch.where(self._random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
             tells = torch.cat([tells, other])
-            twice = (state, told, after, noise, whole, off, goes, code, lot, wide)
-            state, told, after, noise, whole, off, goes, code, lot, wide = _twice(twice)
+            twice = (state, told, after, noise, whole, off, tracks, code, lot, wide)
+            state, told, after, noise, whole, off, tracks, code, lot, wide = _twice(twice)
         code = code * told_groups(tells)
         vector = worlds.tell(net, state, told, noise)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
@@ -265,7 +277,7 @@ class Trainer:
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
-            errors = self._errors(relit if not entering else relit[..., -S - REACH :], after, total, goes)
+            errors = self._errors(relit if not entering else relit[..., -S - REACH :], after, total, tracks)
             classes = best(logits[:, :K])[1][:, 0]
             likely = best(F.log_softmax(logits[:, :K, :, -S:], 1) / 2 - box(errors[..., -S:]) / SHARP)[1][:, 0]
             classes[..., -S:] = torch.where(lot[:, 0] < OPENED, likely, classes[..., -S:])
@@ -283,7 +295,7 @@ class Trainer:
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
         paint = self._grade_paint(painted, choice, proposals, torch.where(missing > 0, painted, moved), target, missing, rows)
         parts = {"paint": paint}
-        if not self._eager:
+        if not self._eager and depth <= NEAR:  # further astray telling is worth more than it is in the footage
             parts["need"] = config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)
         if entering:
             return parts
@@ -302,26 +314,14 @@ class Trainer:
         parts["light"] = 4 * light_loss(relit, after)
         return parts
 
-    def _goes(self, batch: Batch, at: int, strip: int) -> torch.Tensor:
-        """How badly each class explains where the last `strip` px of frame `at` go next: (B, K, H, strip).
-
-        What has just entered has come from nowhere, so only how it goes on tells with what it moves.
-        """
-        width = min(strip + REACH, batch.frames.shape[4])
-        now, then = batch.frames[:, at, ..., -width:], batch.frames[:, at + 1, ..., -width:]
-        then = then * (now.mean((2, 3), keepdim=True) + 0.01) / (then.mean((2, 3), keepdim=True) + 0.01)  # light apart
-        shift = self.net.bank[None] * batch.controls[:, at + 1, :1, None]
-        gone, _ = transport.candidates(then, -shift, bool((self.net.bank[:, 1] != 0).any()))
-        return (gone - now[:, None]).abs().mean(2)[..., -strip:]
-
-    def _errors(self, image: torch.Tensor, after: torch.Tensor, total: torch.Tensor, goes: torch.Tensor) -> torch.Tensor:
-        """How badly each class explains `after`: (B, K, H, W), over image's right W px; at the edge as far as it can be known
-        by where it comes from, and by where it goes (see _goes)."""
+    def _errors(self, image: torch.Tensor, after: torch.Tensor, total: torch.Tensor, tracks: torch.Tensor) -> torch.Tensor:
+        """How badly each class explains `after`: (B, K, H, W), over image's right W px, as far as it can be known by where it
+        comes from in this step, and by where it came from and goes over several (`tracks`, of as many px or fewer)."""
         proposals, entered = transport.candidates(image, total, bool((self.net.bank[:, 1] != 0).any()))
         errors = (proposals - after[:, None, ..., -image.shape[3] :]).abs().mean(2)
-        strip = goes.shape[3]
-        edge = entered.expand(-1, -1, errors.shape[2], -1)[..., -strip:]
-        errors[..., -strip:] = torch.where(edge, goes, (errors[..., -strip:] + goes) / 2)
+        width = tracks.shape[3]
+        new = entered.expand(-1, -1, errors.shape[2], -1)[..., -width:]
+        errors[..., -width:] = torch.where(new, tracks, ONCE * errors[..., -width:] + (1 - ONCE) * tracks)
         return errors
 
     def _grade_paint(self, painted, choice, proposals, pasted, target, missing, rows) -> torch.Tensor:
