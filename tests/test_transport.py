@@ -3,6 +3,7 @@
 import torch
 
 from vj.model import transport
+from vj.model import world as worlds
 
 
 def noise(H=12, W=40):
@@ -86,3 +87,17 @@ def test_going_on_takes_nothing_from_what_entered_itself():
     strip[entered.expand_as(strip)] = 1.0
     for (_, down), copy in zip(transport.GOES_ON, transport.go_on(strip, entered)[0], strict=True):
         assert down or copy.max() == 0
+
+
+def test_a_thing_keeps_to_one_motion():
+    """Pixels that doubt go with those around them, where these have moved to; a thing of another motion beside stays."""
+    classes = torch.zeros(1, 24, 40, dtype=torch.long)
+    classes[:, :, 20:] = 1
+    classes[:, 12, 30] = 2  # one that was torn off
+    company = worlds._company(classes, torch.tensor([[[0, 0], [4, 0], [6, 0]]]))[0]
+    assert company.shape == (3, 12, 20) and company.min() >= 0 and company.max() <= 1
+    assert company[1, 6, 13] > 0.9 > 0.1 > company[2, 6, 13], "class 1 holds where it has moved to"
+    assert company[0, 6, 4] == 1.0 and company[1, 6, 4] == 0.0
+    assert company[1, 6, 9] > company[1, 6, 6], "it has moved 4 px to the left"
+    far = worlds._company(classes, torch.tensor([[[0, 0], [400, 0], [-400, 90]]]))
+    assert torch.isfinite(far).all() and far[0, 1:].sum() == 0

@@ -13,7 +13,7 @@ from vj.model.net import CODE_DIMS, HISTORY, Net
 
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
-LOYALTY = 2.0  # by how much another class must be likelier (log odds) before a pixel leaves its own
+COMPANY = 6.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,16 @@ def step(
     told = tell(net, world, controls, noise)
     dtype = next(net.trunk.parameters()).dtype
     logits, colours, features = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
-    logits = planes.double(planes.box(logits, 3, 1))  # one row alone never goes its own way
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
     lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift
     whole, _ = transport.split(total, vertical)
-    classes = _steady(logits[:, :K], world, whole)
+    logits = planes.box(logits, 3, 1)  # one row alone never goes its own way
+    if world.classes is not None:
+        logits[:, :K] += COMPANY * _company(world.classes, whole)
+    logits = planes.double(logits)
+    classes = planes.best(logits[:, :K])[1][:, 0]
     moved, entered = transport.move(lattice, classes, whole)
     touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
     if touched.any():  # seldom; only then the sum is worth its time
@@ -148,14 +151,17 @@ def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> torch.Te
     return lattice + HOMING * (median.clamp(low, high) - median) * (controls[:, 0] > 0).view(-1, 1, 1, 1)
 
 
-def _steady(logits: torch.Tensor, world: World, whole: torch.Tensor) -> torch.Tensor:
-    """Each pixel's class (B, H, W): the best one, or the one it had before if that is nearly as good.
+def _company(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    """Of the pixels around each place, the share that each class has brought there: (B, K, H/2, W/2), 0..1.
 
-    A pixel that wavers between two classes is torn off its neighbours: an object would fray on its way.
+    classes (B, H, W) of the frame before, whole (B, K, 2) px by which each moves on. What is seen of a thing often fits two
+    motions alike; pixels that choose on their own tear it (a Potts prior, as in motion segmentation: Murray, Buxton 1987).
     """
-    value, best = planes.best(logits)
-    if world.classes is None:
-        return best[:, 0]
-    before, entered = transport.move(world.classes[:, None], best[:, 0], whole)
-    kept = logits.gather(1, before) + LOYALTY
-    return torch.where((kept > value) & ~entered, before, best)[:, 0]
+    B, H, W = classes.shape
+    there = torch.zeros(B, whole.shape[1], H, W, device=classes.device)
+    for b, moves in enumerate(whole.tolist()):
+        for k in torch.unique(classes[b]).tolist():
+            x, y = (min(max(by, -size), size) for by, size in zip(moves[k], (W, H), strict=True))
+            was = classes[b, max(y, 0) : H + min(y, 0), max(x, 0) : W + min(x, 0)] == k
+            there[b, k, max(-y, 0) : H - max(y, 0), max(-x, 0) : W - max(x, 0)] = was
+    return planes.box(planes.halve(there), 5, 5)
