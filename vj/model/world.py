@@ -158,10 +158,16 @@ def _company(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
     motions alike; pixels that choose on their own tear it (a Potts prior, as in motion segmentation: Murray, Buxton 1987).
     """
     B, H, W = classes.shape
-    there = torch.zeros(B, whole.shape[1], H, W, device=classes.device)
+    there = torch.zeros(B, whole.shape[1], H // 2, W // 2, device=classes.device)
     for b, moves in enumerate(whole.tolist()):
-        for k in torch.unique(classes[b]).tolist():
-            x, y = (min(max(by, -size), size) for by, size in zip(moves[k], (W, H), strict=True))
-            was = classes[b, max(y, 0) : H + min(y, 0), max(x, 0) : W + min(x, 0)] == k
-            there[b, k, max(-y, 0) : H - max(y, 0), max(-x, 0) : W - max(x, 0)] = was
-    return planes.box(planes.halve(there), 5, 5)
+        for k in torch.bincount(classes[b].flatten()).nonzero()[:, 0].tolist():
+            (x, begin_x), (y, begin_y) = (_each_second(by) for by in moves[k])
+            was = classes[b, begin_y::2, begin_x::2] == k
+            there[b, k, y : y + was.shape[0], x : x + was.shape[1]] = was[: max(H // 2 - y, 0), : max(W // 2 - x, 0)]
+    return planes.box(there, 5, 5)
+
+
+def _each_second(move: int) -> tuple[int, int]:
+    """The first place i of every second pixel, and 2 i + move, the pixel that comes to it."""
+    first = max(0, (1 - move) // 2)
+    return first, 2 * first + move
