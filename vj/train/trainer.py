@@ -76,6 +76,7 @@ SPECKLED = 0.04  # largest standard deviation of the grain on the edge that the 
 FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
 LESSONS = 8192  # that are remembered for the prior
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
+ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
 FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
 WORTH = 0.015  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
@@ -211,8 +212,9 @@ class Trainer:
         zero = torch.zeros(B, device=self.device)
         for ahead in range(depth + 1):
             told, after = controls[:, now + 1 + ahead], frames[:, now + 1 + ahead]
-            code = net.encoder.parts(state.shown[0], after, told[:, 0])[0]
-            code = code * told_groups(levels(self._need(batch, now + 1 + ahead)))
+            code, own = net.encoder.parts(state.shown[0], after, told[:, 0])
+            astray = self._astray(state.shown[0], frames[:, now + ahead])
+            code = code * told_groups(levels(torch.where(astray, own, self._need(batch, now + 1 + ahead))))
             self._remember(state, code, told)
             if ahead == depth:
                 break
@@ -234,6 +236,13 @@ class Trainer:
         """What of frame `at` is worth telling, as the footage has it (B, GROUPS, rows). In its own world, gone astray, nearly
         all would be, for everything there differs from the footage; the prior would learn to tell all the time."""
         return self.net.encoder.parts(batch.frames[:, at - 1], batch.frames[:, at], batch.controls[:, at, 0])[1]
+
+    def _astray(self, shown: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+        """Where in the edge a row stands out against the footage's: (B, 1, rows) bool. There its own world needs telling, to
+        end what should have ended."""
+        off = (shown[..., -4:] - true[..., -4:]).mean(3, keepdim=True)
+        off = (off - box(off, 9, 1)).abs().mean(1, keepdim=True)
+        return whole_cells(off)[:, 0, :, 0].unflatten(1, (-1, 4)).amax(2)[:, None] > ASTRAY
 
     def _past_codes(self, batch: Batch) -> torch.Tensor:
         """The codes (B, memory * D, rows) of the footage's own last frames, newest first."""
