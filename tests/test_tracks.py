@@ -38,11 +38,18 @@ def test_two_motions_apart_by_less_than_a_pixel_are_told_apart():
     assert once < 0.001, "the footage moves by 1 px"
 
 
+def test_in_a_slow_world_it_waits_longer():
+    frames, speeds = seen(20)
+    frames, speeds = frames.repeat_interleave(7, 1), speeds.repeat_interleave(7, 1) / 7
+    errors = explained(torch.tensor([[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]), frames, speeds, 7 * AT, 32)[0, :, :15].mean((1, 2))
+    assert errors.argmin() == 2 and errors[:2].min() > 2 * errors[2]
+
+
 def test_what_leads_out_of_the_picture_explains_nothing():
     frames, speeds = seen()
     errors = explained(torch.tensor([[0.0, 0.0], [40.0, 0.0]]), frames, speeds, AT, 64)
     assert (errors[0, 1] == 1).all() and (errors[0, 0] < 1).all()
-    assert SPAN * 40 > 64
+    assert SPAN[0] * 40 > 64
 
 
 def test_the_light_may_change_meanwhile():

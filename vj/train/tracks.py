@@ -1,7 +1,7 @@
 """Which motion what is seen belongs to, told by several frames before and after it.
 
 From one frame to the next two motions that differ by a third of a pixel look alike, so a thing whose own lies between them
-would be torn: half of it goes with the one, half with the other. Over four frames they differ by more than a pixel. And what
+would be torn: half of it goes with the one, half with the other. Over four frames (more, where all is slow) they differ by more than a pixel. And what
 has just entered came from nowhere; only how it goes on tells with what it moves. Pure functions of tensors.
 """
 
@@ -10,22 +10,27 @@ import torch.nn.functional as F
 
 from vj.model import transport
 
-SPAN = 4  # frames before and after
+SPAN = (4, 14)  # frames before and after, at least and at most:
+FAR = 3.0  # until so many steps at speed 1 are gone; in a slow world two motions differ late
 
 
 def explained(bank: torch.Tensor, frames: torch.Tensor, speeds: torch.Tensor, at: int, width: int) -> torch.Tensor:
     """How badly each motion explains the last `width` px of frame `at`: mean |difference|, (B, K, H, width), 0..1.
 
     bank (K, 2) px a frame at speed 1; frames (B, T, 3, H, W) 0..1; speeds (B, T): how frame t is reached from t - 1. A pixel
-    is looked for SPAN frames later and SPAN frames before, as far as there are such frames; what is hidden at one of them
+    is looked for some frames later and some before (SPAN), as far as there are such frames; what is hidden at one of them
     is seen at the other: the better counts. Where a motion leads out of the picture both times it explains nothing: 1.
     """
-    now = frames[:, at, ..., -width:]
+    now, every = frames[:, at, ..., -width:], torch.arange(len(frames), device=frames.device)
     found = []
-    for then, way, steps in ((at + SPAN, -1, slice(at + 1, at + SPAN + 1)), (at - SPAN, 1, slice(at - SPAN + 1, at + 1))):
-        if 0 <= then < frames.shape[1]:
-            moved = way * bank[None] * speeds[:, steps].sum(1)[:, None, None]
-            found.append(_unlike(_same_light(frames[:, then], frames[:, at]), now, moved))
+    for way, gone in ((-1, speeds[:, at + 1 :].cumsum(1)), (1, speeds[:, 1 : at + 1].flip(1).cumsum(1))):
+        gone = gone[:, : SPAN[1]]
+        if gone.shape[1] < SPAN[0]:
+            continue
+        steps = ((gone < FAR).sum(1) + 1).clamp(SPAN[0], gone.shape[1])  # (B,)
+        then = frames[every, at - way * steps]
+        moved = way * bank[None] * gone[every, steps - 1][:, None, None]
+        found.append(_unlike(_same_light(then, frames[:, at]), now, moved))
     return torch.stack(found).amin(0)
 
 

@@ -162,7 +162,7 @@ class Trainer:
         entering |= config.only == "painter"
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
-        batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN)
+        batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
             off = self._off_colours(state.lattice)
