@@ -1,8 +1,9 @@
 """Which motion what is seen belongs to, told by several frames before and after it.
 
 From one frame to the next two motions that differ by a third of a pixel look alike, so a thing whose own lies between them
-would be torn: half of it goes with the one, half with the other. Over four frames (more, where all is slow) they differ by more than a pixel. And what
-has just entered came from nowhere; only how it goes on tells with what it moves. Pure functions of tensors.
+would be torn: half of it goes with the one, half with the other. Over four frames, more where all is slow, they differ by
+more than a pixel. And what has just entered came from nowhere; only how it goes on tells with what it moves. Pure functions
+of tensors.
 """
 
 import torch
