@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small import SMALL, footage
+from small import MOTIONS, SMALL, footage
 
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
@@ -76,11 +76,19 @@ def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monke
     for forgotten in ((0.0,), (0.0, 1.0)):
         monkeypatch.setattr("vj.train.learn.FORGOTTEN", forgotten)
         net = copy.deepcopy(student.trainer.average)
+        net.bank[1:] += 10  # so that those of the footage are far from its own
         adopt_footage(net, other)
+        assert net.bank.tolist() == other.card.motions
         skills.append(Learner(other, net, QUICK).check().skill)
     assert skills[1] > skills[0] + 1
+
+
+def test_motions_like_its_own_stay_its_own():
+    student, clip = learner(), footage()
+    near = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [1.2, 0.0], [2.2, 0.0], [2.8, 0.0]]))
     net = copy.deepcopy(student.trainer.average)
-    adopt_footage(net, clip)
+    adopt_footage(net, near)
+    assert net.bank.tolist() == MOTIONS
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), student.trainer.average.parameters(), strict=True))
 
 

@@ -27,6 +27,7 @@ from vj.weights import Card, write
 USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
+ALIKE = 0.35  # px a frame at speed 1
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
@@ -97,18 +98,21 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
     """Gives a trained network the motions (unless it is to keep its own), the light and the first pictures of this footage.
 
-    Where the motions are others than it knew, what moved last counts, and it forgets which class is where as far as that
-    foretells frames better.
+    Motions that its own come near (ALIKE) stay its own. Where they are others, what moved last counts, and it forgets which
+    class is where as far as that foretells frames better.
     """
-    found = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device) if motions else net.bank
-    others = bool(net.bank.any()) and not torch.allclose(net.bank, found, atol=0.02)
-    net.bank.copy_(found)
+    found = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
+    knows = bool(net.bank.any())
+    if not knows or (motions and float(torch.cdist(found, net.bank).amin(1).max()) > ALIKE):
+        net.bank.copy_(found)
+    else:
+        motions = False
     net.palette.copy_(palette(footage))
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
-    if others:
+    if knows and motions:
         _fit_places(net, footage)
 
 

@@ -58,10 +58,13 @@ class Eye:
         length[length < STILL] = 0
         total = float(length.sum())
         # Samples come from where there is something to follow and the flow explains it (an empty sky has no motion to
-        # see), and not from the edges, where things have just come in.
-        flat = np.abs(cv2.Scharr(gray, cv2.CV_32F, 1, 0)) < 32  # 2 levels a px
+        # see), and not from the edges, where things have just come in; half of them from where contrast is strongest, for
+        # things are torn where their motion is not among those found, and meadows are not.
+        steep = np.abs(cv2.Scharr(gray, cv2.CV_32F, 1, 0))  # 16 for a level a px
         y, x = self._rng.integers(0, h, 4 * SAMPLES), self._rng.integers(w // 10, w - w // 10, 4 * SAMPLES)
-        order = np.argsort((cv2.absdiff(gray, moved)[y, x] > 10) * 2 + flat[y, x], kind="stable")[:SAMPLES]
+        unfit = (cv2.absdiff(gray, moved)[y, x] > 10) * 2 + (steep[y, x] < 32)
+        half = SAMPLES // 2
+        order = np.concatenate([np.argsort(unfit, kind="stable")[:half], np.lexsort((-steep[y, x], unfit))[:half]])
         y, x = y[order], x[order]
         return Step(
             motion=float(np.percentile(length, 80)),
