@@ -92,6 +92,16 @@ def test_motions_like_its_own_stay_its_own():
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), student.trainer.average.parameters(), strict=True))
 
 
+def test_motions_keep_the_footages_pace():
+    """Where speed 1 is a little faster in px than it was, all its motions are so much faster."""
+    student, clip = learner(), footage()
+    student.run(100)
+    net = copy.deepcopy(student.trainer.average)
+    net.bank *= 1 / 1.08  # as learnt from footage whose speed 1 is slower
+    adopt_footage(net, clip)
+    assert torch.allclose(net.bank, torch.tensor(MOTIONS), atol=0.01)
+
+
 def test_light_is_told_in_one_scale_for_all_footage():
     net = start(footage(), config=SMALL)
     told = torch.tensor([[1.0, 0, 0, 0, 0.5, -0.25]])

@@ -28,6 +28,8 @@ USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
 ALIKE = 0.35  # px a frame at speed 1
+PACES = (0.92, 0.96, 1.0, 1.04, 1.08)
+CLEARLY = 0.1  # dB
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
 KNOWS = 2000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
@@ -84,7 +86,7 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
         config = config or ModelConfig()
         config = replace(config, height=height, width=width)
         net = fresh(config, footage.card.motions, seed)
-        adopt_footage(net, footage)
+        adopt_footage(net, footage, motions=False)
         return net
     net = build(*weights)
     if (net.config.height, net.config.width) != (height, width):
@@ -98,22 +100,36 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
 def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
     """Gives a trained network the motions (unless it is to keep its own), the light and the first pictures of this footage.
 
-    Motions that its own come near (ALIKE) stay its own. Where they are others, what moved last counts, and it forgets which
-    class is where as far as that foretells frames better.
+    Motions that its own come near (ALIKE) stay its own, all as much faster or slower (PACES) as foretells frames best: what
+    speed 1 is hangs on the footage. Where they are others, what moved last counts, and it forgets which class is where as
+    far as that foretells frames better.
     """
     found = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
     knows = bool(net.bank.any())
-    if not knows or (motions and float(torch.cdist(found, net.bank).amin(1).max()) > ALIKE):
+    others = motions and float(torch.cdist(found, net.bank).amin(1).max()) > ALIKE
+    if others or not knows:
         net.bank.copy_(found)
-    else:
-        motions = False
     net.palette.copy_(palette(footage))
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
-    if knows and motions:
+    if knows and others:
         _fit_places(net, footage)
+    elif knows and motions:
+        _fit_pace(net, footage)
+
+
+def _fit_pace(net: Net, footage: Footage) -> None:
+    """Lets all motions be by so much of PACES faster as foretells best, if it does so clearly."""
+    data = dataset(footage)
+    frames, controls = (part.to(net.bank.device) for part in windows(data, data.training, 2 * CHECKED))
+    bank, found = net.bank.clone(), []
+    for pace in PACES:
+        net.bank.copy_(bank * pace)
+        found.append(psnr(foretell(net, frames, controls), frames[:, BEFORE]))
+    best = int(np.argmax(found))
+    net.bank.copy_(bank * (PACES[best] if found[best] > found[PACES.index(1.0)] + CLEARLY else 1.0))
 
 
 def _fit_places(net: Net, footage: Footage) -> None:
