@@ -128,8 +128,8 @@ def _fit_pace(net: Net, footage: Footage) -> None:
     for pace in PACES:
         net.bank.copy_(bank * pace)
         found.append(psnr(foretell(net, frames, controls), frames[:, BEFORE]))
-    best = int(np.argmax(found))
-    net.bank.copy_(bank * (PACES[best] if found[best] > found[PACES.index(1.0)] + CLEARLY else 1.0))
+    good = [pace for pace, db in zip(PACES, found, strict=True) if db > max(found) - CLEARLY]
+    net.bank.copy_(bank * (1.0 if 1.0 in good else good[len(good) // 2]))
 
 
 def _fit_places(net: Net, footage: Footage) -> None:
