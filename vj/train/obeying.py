@@ -166,9 +166,13 @@ def _response(out: Findings, energy: np.ndarray, told, footage: Reference) -> No
     quiet = np.array([energy[~busy[:, b], b].mean() for b in range(3)])
     some = footage.sample(2000)
     controls, real = footage.controls[some], footage.edges(some).energy
-    for band, name in enumerate(BAND_NAMES):
+    delayed = []
+    for band in range(3):
         times = [t for t, b in told if b == band]
-        by_delay = [np.mean([energy[t + late : t + late + PULSE] for t in times], (0, 1)) for late in range(7)]
+        delayed.append([np.mean([energy[t + late : t + late + PULSE] for t in times], (0, 1)) for late in range(7)])
+    own = [max(means[band] for means in delayed[band]) for band in range(3)]
+    for band, name in enumerate(BAND_NAMES):
+        by_delay = delayed[band]
         late = int(np.argmax([means[band] for means in by_delay]))
         ratios = by_delay[late] / np.maximum(quiet, 1e-9)
         strong, calm = real[controls[:, 1 + band] >= 0.8, band], real[controls[:, 1 + band] <= 0.1, band]
@@ -182,6 +186,9 @@ def _response(out: Findings, energy: np.ndarray, told, footage: Reference) -> No
         worst = max(others, key=lambda b: ratios[b])
         out.add(f"events.{name}.crosstalk", ratios[worst], "x", None, 1.5,
                 "energy in " + ", ".join(f"{BAND_NAMES[b]} {ratios[b]:.2f}" for b in others))  # fmt: skip
+        leaks = {b: by_delay[late][b] / max(own[b], 1e-9) * 100 for b in others}
+        words = ", ".join(f"{BAND_NAMES[b]} {leaks[b]:.1f}" for b in others)
+        out.add(f"events.{name}.leak", max(leaks.values()), "%", note=f"of what enters there when it is told: {words}")
 
 
 def _timing(out: Findings, signal: np.ndarray, told) -> None:
