@@ -13,7 +13,7 @@ from vj.model.net import CODE_DIMS, HISTORY, Net
 
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
-COMPANY = 6.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
+COMPANY = 3.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
 
 
 @dataclass(frozen=True, slots=True)
