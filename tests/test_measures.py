@@ -157,3 +157,15 @@ def test_change_and_psnr():
     assert measures.change(b, a) == pytest.approx(0.2)
     assert measures.psnr(measures.squared_error(a, b)) == pytest.approx(-20 * np.log10(0.2), abs=1e-3)
     assert measures.psnr(0.0) == 60
+
+
+def test_a_thing_that_came_too_far_is_whole_and_a_torn_one_is_not():
+    true = np.full((32, 80, 3), 120, np.uint8)
+    true[4:28, 30:48] = np.random.default_rng(0).integers(0, 255, (24, 18, 3))
+    torn = true.copy()
+    torn[16:] = np.roll(torn[16:], 3, 1)
+    torn[8:12] = np.roll(torn[8:12], -2, 1)
+    seen = (true, np.roll(true, 5, 1), torn)
+    same, late, broken = (np.mean(measures.kept_whole(frame, true)) for frame in seen)
+    assert same == pytest.approx(late) and broken < late - 10
+    assert measures.kept_whole(true, np.full_like(true, 9)) == [], "where nothing stands nothing is measured"

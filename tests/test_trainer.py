@@ -10,13 +10,14 @@ import pytest
 import torch
 from small import MOTIONS, SMALL, footage
 
+from vj import cli
 from vj.errors import FootageError, WeightsError
 from vj.model.generator import Generator
 from vj.model.net import CODE_DIMS, EDGE, EVIDENCE, LIGHT
 from vj.signals import Controls
 from vj.train import upscale
 from vj.train.dataset import BEFORE, Dataset, Usual
-from vj.train.learn import Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
+from vj.train.learn import STAGED, Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
 from vj.train.mix import mix
 from vj.train.trainer import ONLY, TrainConfig
 from vj.train.worker import Worker
@@ -188,6 +189,12 @@ def test_one_part_can_be_refined_alone(tmp_path, only):
     }[only]
     last = read(out)[1]["encoder.layers.6.weight"]
     assert torch.allclose(last[:CODE_DIMS], tensors["encoder.layers.6.weight"][:CODE_DIMS], atol=2e-4)
+
+
+def test_what_can_be_refined_is_the_same_on_the_command_line():
+    commands = next(action.choices for action in cli._parser()._actions if action.choices and "learn" in action.choices)
+    choices = next(action.choices for action in commands["learn"]._actions if action.dest == "only")
+    assert set(choices) == set(ONLY) == set(STAGED)
 
 
 def test_a_mix_is_the_mean_but_for_the_dice():

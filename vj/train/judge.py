@@ -103,10 +103,11 @@ def one_step(net: Net, footage: Reference, most: int = 160) -> Findings:
                 "slope energy of the strip that has just entered")  # fmt: skip
     carried = _carried(net, footage, footage.held, max(most // 10, 2))
     if carried is not None:
-        db, copied, detail = carried
+        db, copied, detail, whole = carried
         out.add("skill.carried", db - copied, "dB", 0.0, None,
                 f"left half after {CARRIED} own frames: {db:.1f} dB, the picture at the start {copied:.1f}")  # fmt: skip
         out.add("skill.carried.sharpness", detail, "x", 0.8, 1.3, "slope energy of that half; torn edges raise it")
+        out.add("skill.carried.whole", whole, "dB", note="what stands in that half, each patch at its best shift")
     return out
 
 
@@ -137,16 +138,17 @@ def _predictions(net: Net, footage: Reference, parts, most: int) -> dict[str, tu
 CARRIED = 12  # own frames after which what was there at the start is looked at again
 
 
-def _carried(net: Net, footage: Reference, parts, most: int) -> tuple[float, float, float] | None:
-    """What is there must stay whole on its way: (dB, dB of the picture at the start, slope energy : footage) of the left
-    half after CARRIED own frames, codes inferred. Mean over up to `most` starts; None if nothing moves for so long."""
-    memory, rows = max(net.config.memory, HISTORY[-1] + 1), []
+def _carried(net: Net, footage: Reference, parts, most: int) -> tuple[float, float, float, float | None] | None:
+    """What is there must stay whole on its way: (dB, dB of the picture at the start, slope energy : footage, dB of things at
+    their best shift) of the left half after CARRIED own frames, codes inferred. Mean over up to `most` starts; None if
+    nothing moves for so long."""
+    memory, rows, whole = max(net.config.memory, HISTORY[-1] + 1), [], []
     starts = [t for a, b in parts for t in range(a + memory + 1, b - CARRIED, CARRIED)]
     starts = [t for t in starts if 0.5 < footage.controls[t + 1 : t + CARRIED + 1, 0].mean() < 1.3]
     for t in starts[:: max(len(starts) // most, 1)]:
         frames = torch.from_numpy(np.array(footage.frames[t - memory : t + CARRIED + 1])).permute(0, 3, 1, 2).float() / 255
         told = torch.from_numpy(footage.controls[t : t + CARRIED + 1])
-        speeds = torch.from_numpy(footage.controls[t - 2 : t + 1, 0].copy()).flip(0)[None]
+        speeds = torch.from_numpy(footage.controls[t - memory : t + 1, 0].copy()).flip(0)[None]
         world = worlds.begin(net, tuple(frames[k][None] for k in range(memory, -1, -1)), speeds)
         for k in range(1, CARRIED + 1):
             code = net.encoder(world.shown[0], frames[memory + k][None], told[k : k + 1, 0])
@@ -155,11 +157,12 @@ def _carried(net: Net, footage: Reference, parts, most: int) -> tuple[float, flo
         mine = (world.shown[0][0] * 255).round().byte().permute(1, 2, 0).numpy()[:, :half]
         then, now = footage.frames[t][:, :half], footage.frames[t + CARRIED][:, :half]
         energy = measures.gradient_energy(mine[None]), measures.gradient_energy(now[None])
+        whole += measures.kept_whole(mine, now)
         rows.append((measures.squared_error(mine, now), measures.squared_error(then, now), *energy))
     if not rows:
         return None
     error, copied, detail, real = np.mean(rows, 0)
-    return measures.psnr(error), measures.psnr(copied), float(detail / max(real, 1e-9))
+    return measures.psnr(error), measures.psnr(copied), float(detail / max(real, 1e-9)), float(np.mean(whole)) if whole else None
 
 
 def _predict(net: Net, dice: Dice, real: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +170,7 @@ def _predict(net: Net, dice: Dice, real: np.ndarray, controls: np.ndarray) -> tu
     frames = torch.from_numpy(np.array(real)).permute(0, 3, 1, 2).float() / 255
     told = torch.from_numpy(controls)
     past = tuple(frames[k][None] for k in range(len(frames) - 2, -1, -1))
-    world = worlds.begin(net, past, told[-4:-1, 0].flip(0)[None])
+    world = worlds.begin(net, past, told[:-1, 0].flip(0)[None])
     codes = net.encoder(frames[:-1], frames[1:], told[1:, 0]).float()  # (T - 1, D, rows), in order of time
     remembered = codes[:-1].flip(0)[: net.config.memory].flatten(0, 1)
     world.codes[0, : len(remembered)] = remembered

@@ -168,7 +168,7 @@ def windows(data: Dataset, where: list[tuple[int, int]], count: int = CHECKED) -
 def foretell(net: Net, frames: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
     """The last frame of each window, (N, 3, H, W), from those before it, told the code of what enters."""
     now = BEFORE - 1
-    world = worlds.begin(net, tuple(frames[:, now - back] for back in range(4)), controls[:, now - 2 : now + 1, 0].flip(1))
+    world = worlds.begin(net, tuple(frames[:, now - back] for back in range(4)), controls[:, : now + 1, 0].flip(1))
     code = net.encoder(frames[:, now], frames[:, now + 1], controls[:, now + 1, 0])
     return worlds.step(net, world, controls[:, now + 1], code, torch.zeros(len(frames), device=frames.device)).shown[0]
 
@@ -226,7 +226,7 @@ class Learner:
         dice = Dice(net)
         told, truth = controls[:, now + 1], frames[:, now + 1]
         skill = psnr(foretell(net, frames, controls), truth) - psnr(past[0], truth)
-        one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, now - 2 : now + 1, 0].flip(1))
+        one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, : now + 1, 0].flip(1))
         for _ in range(ROLLED):
             code = dice.draw(one.shown[0], one.codes, told[:1])
             one = worlds.step(net, one, told[:1], code, quiet[:1])

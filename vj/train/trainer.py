@@ -206,7 +206,7 @@ class Trainer:
         still = self._random(B) < 0.05  # a first picture has no past
         past = (past[0], *(torch.where(still.view(-1, 1, 1, 1), past[0], frame) for frame in past[1:]))
         full = width == frames.shape[4]
-        speeds = torch.stack([controls[:, now - back, 0] for back in range(3)], 1) * ~still[:, None]
+        speeds = controls[:, : now + 1, 0].flip(1) * ~still[:, None]
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
