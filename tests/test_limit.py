@@ -61,7 +61,7 @@ def free(window):
 def play(window, screen, frames, look=1, output=None, heard=None) -> np.ndarray:
     """Light (N, 9, 16) of what a screen shows of these frames, each 1/30 s."""
     screen.output, shown = output or Output(), []
-    screen._limiter = limit.Limiter() if screen._limiter else None
+    screen._limiter = limit.Guard() if screen._limiter else None
     for k, frame in enumerate(frames):
         window.framebuffer.use()
         features = heard(k) if heard else AudioFeatures()
@@ -137,6 +137,27 @@ def test_three_flashes_and_what_moves_slowly_are_left_alone(window, limited, fre
         assert np.abs(both[0] - both[1]).max() < 0.03
 
 
+def test_red_that_flashes_without_getting_lighter_is_held_down(window, limited, free):
+    """Red and a green of the same luminance: no general flash, but a red one (WCAG 2.3.1)."""
+    red, green = np.full((36, 64, 3), (255, 0, 0), np.uint8), np.full((36, 64, 3), (0, 147, 0), np.uint8)
+    frames = [red if k // 2 % 2 else green for k in range(60)]
+    assert worst_share(play(window, free, frames)) == 0.0, "its light does not flash"
+    assert worst_share(reds(window, free, frames)) > 0.9
+    assert worst_share(reds(window, limited, frames)) < 0.25
+
+
+def reds(window, screen, frames) -> np.ndarray:
+    """R - G - B (N, 9, 16), linear, of what a screen shows of these frames; a sixteenth of it counts as a tenth of light."""
+    screen._limiter, shown = limit.Guard() if screen._limiter else None, []
+    for frame in frames:
+        window.framebuffer.use()
+        screen.draw(Picture(frame, frame, None, 0.0, 0.0, AudioFeatures()), SIZE, Knobs(drive=1.0), dt=1 / FPS)
+        linear = light_of_codes(screen.read() / np.float32(255))
+        value = (linear[..., 0] - linear[..., 1] - linear[..., 2]).clip(0)
+        shown.append(np.minimum(value.reshape(9, 8, 16, 8).mean((1, 3)) * 1.6, 0.79))
+    return np.array(shown)
+
+
 def test_a_blackout_is_never_held_up(window, limited):
     play(window, limited, flicker(50))
     for k in range(8):
@@ -150,11 +171,19 @@ def test_a_blackout_is_never_held_up(window, limited):
 def test_the_meter_reads_the_light_of_cells():
     lines = np.zeros((len(Meter.rows(720)), 1280, 4), np.uint8)
     lines[:, :640, :3] = 188  # half of the light
-    cells = Meter().cells(lines)
+    cells, red = Meter().cells(lines)
     assert cells.shape == (ROWS, COLUMNS)
     assert cells[:, :8] == pytest.approx(float(light_of_codes(np.float32(188 / 255))), abs=1e-3) and (cells[:, 8:] == 0).all()
     assert Meter.rows(720).max() < 720 and Meter.rows(7).max() < 7
-    assert Meter().cells(lines[:, :5]).shape == (ROWS, COLUMNS), "however small the screen"
+    assert (red == 0).all(), "grey is not red"
+    assert Meter().cells(lines[:, :5])[0].shape == (ROWS, COLUMNS), "however small the screen"
+
+
+def test_only_saturated_red_is_red():
+    lines = np.zeros((len(Meter.rows(720)), 1280, 3), np.uint8)
+    for colour, least, most in (((255, 0, 0), 1, 1), ((188, 40, 40), 0.4, 0.5), ((255, 160, 140), 0, 0), ((0, 0, 255), 0, 0)):
+        lines[:] = colour
+        assert least - 1e-3 <= Meter().cells(lines)[1].mean() <= most + 1e-3, colour
 
 
 def test_light_is_only_ever_taken_away_and_neighbours_count():

@@ -1,9 +1,10 @@
 """The strobe limiter: measured light of the output -> how much darker it must be shown. No GL and no clock here.
 
-WCAG 2.3.1 (general flash threshold): a flash is a pair of opposing changes of relative luminance by a tenth of its
-maximum or more, the darker below 0.80; more than three a second over a quarter of the area are too many. Wherever the
-fourth rise within a second would come, it is held down, if that happens on a fifth of the area. Light is only ever
-taken away, so that a blackout is never held up; where no light may rise, none can fall again.
+WCAG 2.3.1 (general flash and red flash thresholds): a flash is a pair of opposing changes of relative luminance by a tenth
+of its maximum or more, the darker below 0.80, or of R - G - B (linear) by a sixteenth to or from a saturated red, of which R
+is 0.8 of R + G + B and more; more than three a second over a quarter of the area are too many. Wherever the fourth rise
+within a second would come, it is held down, if that happens on a fifth of the area. Light is only ever taken away, so
+that a blackout is never held up; where no light may rise, none can fall again.
 """
 
 import numpy as np
@@ -13,6 +14,8 @@ LINES, SAMPLES = 3, 20  # rows of pixels and pixels of each that are looked at, 
 CHANGE = 0.1  # of relative luminance, that counts
 DARKER = 0.8  # the darker of the two must lie below
 HELD = 0.06  # that may be risen by where the rises are used up
+RED_CHANGE, RED_HELD = 20 / 320, 0.04  # likewise of R - G - B, linear
+REDDISH, RED = 0.7, 0.8  # R : R + G + B of what counts as red, not at all and in full
 AREA = 0.2  # share of the screen
 FLASHES = 3
 SECOND = 1.02  # s, with a margin
@@ -26,29 +29,37 @@ def light_of_codes(codes: np.ndarray) -> np.ndarray:
 
 
 class Meter:
-    """Light of a picture in cells, from a few of its rows. curves: three tables (256,) from code to shown code 0..1."""
+    """Light and red of a picture in cells, from a few of its rows. curves: three tables (256,) from code to shown code 0..1."""
 
     def __init__(self, curves: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None):
-        weights = (0.2126, 0.7152, 0.0722)
-        self._tables = [w * light_of_codes(c) for w, c in zip(weights, curves or (CODES,) * 3, strict=True)]
+        self._tables = [light_of_codes(c) for c in curves or (CODES,) * 3]
 
     @staticmethod
     def rows(height: int) -> np.ndarray:
         """(ROWS * LINES,) numbers of the rows of pixels to look at, in a picture so high (px)."""
         return ((np.arange(ROWS * LINES) + 0.5) / (ROWS * LINES) * height).astype(int)
 
-    def cells(self, lines: np.ndarray) -> np.ndarray:
-        """lines: uint8 (ROWS * LINES, W, 3 or 4), the rows named by rows() -> float32 (ROWS, COLUMNS) 0..1."""
+    def cells(self, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """lines: uint8 (ROWS * LINES, W, 3 or 4), the rows named by rows() -> relative luminance and red, each float32
+        (ROWS, COLUMNS) 0..1."""
         width, count = lines.shape[1], COLUMNS * SAMPLES
         seen = lines[:, ((np.arange(count) + 0.5) / count * width).astype(int)]
-        light = self._tables[0][seen[..., 0]] + self._tables[1][seen[..., 1]] + self._tables[2][seen[..., 2]]
-        return light.reshape(ROWS, LINES, COLUMNS, SAMPLES).mean((1, 3))
+        parts = (table[seen[..., k]].reshape(ROWS, LINES, COLUMNS, SAMPLES).mean((1, 3)) for k, table in enumerate(self._tables))
+        red, green, blue = parts
+        share = red / np.maximum(red + green + blue, 1e-6)
+        saturated = np.clip((share - REDDISH) / (RED - REDDISH), 0, 1)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue, np.maximum(red - green - blue, 0) * saturated
 
 
 class Limiter:
-    """Watches the light of each cell; knows when each rose. Call judge, then note with what was shown."""
+    """Watches the light of each cell; knows when each rose. Call judge, then note with what was shown.
 
-    def __init__(self):
+    change: of it, that counts; held: by so much it may rise where the rises are used up; darker: what begins above does not
+    count.
+    """
+
+    def __init__(self, change: float = CHANGE, held: float = HELD, darker: float = DARKER):
+        self._change, self._hold, self._darker = change, held, darker
         self._low: np.ndarray | None = None  # least light since the last fall
         self._high = self._up = None  # most light since the last rise; whether a rise was last
         self._risen = np.full((FLASHES, ROWS, COLUMNS), np.inf)  # s since the last rises, the newest first
@@ -70,7 +81,7 @@ class Limiter:
             return None
         # also what has not risen so far yet, lest it creep
         worn = ~self._up & (self._risen[-1] < SECOND)
-        most = np.where(worn, np.minimum(self._low, light) + HELD, 1.0)
+        most = np.where(worn, np.minimum(self._low, light) + self._hold, 1.0)
         self.held = bool((light > most).any())
         return most.astype(np.float32) if self.held else None
 
@@ -82,13 +93,40 @@ class Limiter:
         rises = self._rises(light)
         self._over[rises & (self._risen[-1] < SECOND)] = 0.0
         self._risen[:, rises] = np.concatenate([np.zeros((1, rises.sum())), self._risen[:-1, rises]])
-        falls = self._up & (light < self._high - CHANGE)
+        falls = self._up & (light < self._high - self._change)
         self._low = np.where(falls, light, np.minimum(self._low, light))
         self._high = np.where(rises, light, np.maximum(self._high, light))
         self._up = (self._up | rises) & ~falls
 
     def _rises(self, light: np.ndarray) -> np.ndarray:
-        return ~self._up & (light > self._low + CHANGE) & (self._low < DARKER)
+        return ~self._up & (light > self._low + self._change) & (self._low < self._darker)
+
+
+class Guard:
+    """Limits both, light and red. Call judge, then note with what was shown."""
+
+    def __init__(self):
+        self._limiters = Limiter(), Limiter(RED_CHANGE, RED_HELD, np.inf)
+
+    @property
+    def held(self) -> bool:
+        """Was anything held down in the last picture?"""
+        return any(limiter.held for limiter in self._limiters)
+
+    def judge(self, cells: tuple[np.ndarray, np.ndarray], dt: float, bend: float = 1.0) -> np.ndarray | None:
+        """cells: of a Meter, as they would be shown, dt s after the last -> see `gains`; None: all may be shown."""
+        least = None
+        for limiter, value in zip(self._limiters, cells, strict=True):
+            most = limiter.judge(value, dt)
+            if most is not None:
+                gain = gains(value, most, bend)
+                least = gain if least is None else np.minimum(least, gain)
+        return least
+
+    def note(self, cells: tuple[np.ndarray, np.ndarray]) -> None:
+        """cells: of a Meter, as they are shown."""
+        for limiter, value in zip(self._limiters, cells, strict=True):
+            limiter.note(value)
 
 
 def gains(light: np.ndarray, most: np.ndarray, bend: float = 1.0) -> np.ndarray:

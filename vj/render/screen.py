@@ -102,7 +102,7 @@ class Screen:
         self._history, self._head = Canvas(context), 0.0
         self.output, self.card, self.marked = Output(), (), -1
         self._stage: Canvas | None = None  # where the picture waits for the output pass, while there is one
-        self._limiter = limit.Limiter() if limited else None
+        self._limiter = limit.Guard() if limited else None
         self._meter, self._curves = limit.Meter(), None
         self._gains = context.texture((limit.COLUMNS, limit.ROWS), 1, alignment=1)
         self._gains.repeat_x = self._gains.repeat_y = False
@@ -371,20 +371,20 @@ class Screen:
         """Measures the light that is about to leave, and takes some away where it would flash too often."""
         if self._limiter is None:
             return
-        light = self._measure()
-        most = self._limiter.judge(light, dt)
-        if most is not None and self._dim.is_good:
-            self._gains.write(limit.gains(light, most, self.output.gamma if self._stage is not None else 1.0), alignment=1)
+        cells = self._measure()
+        gains = self._limiter.judge(cells, dt, self.output.gamma if self._stage is not None else 1.0)
+        if gains is not None and self._dim.is_good:
+            self._gains.write(gains, alignment=1)
             self._place()
             self.context.enable(moderngl.BLEND)
             self.context.blend_func = moderngl.ZERO, moderngl.SRC_COLOR
             self._dim.draw({"u_gains": self._gains}, {"u_alpha": 1.0})
             self.context.disable(moderngl.BLEND)
-            light = self._measure()
-        self._limiter.note(light)
+            cells = self._measure()
+        self._limiter.note(cells)
 
-    def _measure(self) -> np.ndarray:
-        """Light of the picture in cells, float32 (ROWS, COLUMNS) 0..1, from a few rows of its pixels."""
+    def _measure(self) -> tuple[np.ndarray, np.ndarray]:
+        """Light and red of the picture in cells, see limit.Meter, from a few rows of its pixels."""
         source = self._target if self._stage is None else self._stage.framebuffer
         width, height = self._inner
         rows = self._meter.rows(height)
@@ -454,6 +454,6 @@ class Screen:
         self._target.clear()
         self.context.finish()
         self._reaction, self._clock, self._head, self._last_time = Reaction(), 0.0, 0.0, 0.0
-        self._limiter = limit.Limiter() if self._limiter is not None else None
+        self._limiter = limit.Guard() if self._limiter is not None else None
         self._history.release()
         self._history = Canvas(self.context)
