@@ -1,11 +1,14 @@
 """What enters is told by codes only where telling is worth it; the rest goes on as it is."""
 
+import math
+
 import torch
 from small import SMALL
 
 from vj.model import world as worlds
-from vj.model.net import CODE_DIMS, DIGITS, GROUPS, Net, code_index, code_values, levels, told_groups
+from vj.model.net import CODE_DIMS, DIGITS, GRAINS, GRAINY, GROUPS, SMOOTH, Net, code_index, code_values, levels, told_groups
 from vj.model.prior import Dice
+from vj.model.transport import PROPOSALS
 from vj.train.losses import unlikeness
 
 
@@ -44,12 +47,38 @@ def test_stripes_that_go_on_never_blur():
         net.trunk.head.bias[SMALL.classes] = -50.0  # nothing is touched up
         net.painter.head.weight.zero_()
         net.painter.head.bias.zero_()
-        net.painter.head.bias[12 + 4 * 2 : 12 + 4 * 3] = 50.0  # going on by one pixel, straight
+        net.painter.head.bias[12 + 4 : 12 + 4 * 2] = 50.0  # going on with the last pixel
         net.light.layers[-1].weight.zero_()
         world, controls = worlds.begin(net, (land,), torch.ones(1)), torch.tensor([[1.0, 0, 0, 0, 0, 0]])
         for _ in range(200):
             world = worlds.step(net, world, controls, torch.zeros(1, CODE_DIMS, SMALL.rows), torch.zeros(1))
     assert torch.equal(world.lattice, land)
+
+
+def test_what_enters_has_grain_of_the_strength_that_is_learnt():
+    """A plain land under a grain that the painter wants: as strong after two hundred frames as after forty, and no drift."""
+    torch.manual_seed(0)
+    net, dice = Net(SMALL).eval(), torch.Generator().manual_seed(3)
+    land, found = torch.full((1, 3, SMALL.height, SMALL.width), 128 / 255), []
+    with torch.no_grad():
+        net.bank[:, 0] = 1.5
+        net.palette.copy_(torch.tensor([0.0, 9.0]).view(2, 1, 1).expand_as(net.palette))
+        net.trunk.head.bias[SMALL.classes] = -50.0
+        net.painter.head.weight.zero_()
+        net.painter.head.bias.zero_()
+        net.painter.head.bias[12 + 4 * (PROPOSALS - 1) : 12 + 4 * PROPOSALS] = 50.0  # the row's median
+        net.painter.head.bias[-8:-4], net.painter.head.bias[-4:] = 1.0, -50.0  # fine grain, no coarse
+        net.light.layers[-1].weight.zero_()
+        world, controls = worlds.begin(net, (land,), torch.ones(1)), torch.tensor([[1.0, 0, 0, 0, 0, 0]])
+        for frame in range(200):
+            white = torch.randn(1, GRAINS, SMALL.height, SMALL.strip, generator=dice)
+            code = torch.zeros(1, CODE_DIMS, SMALL.rows)
+            world = worlds.step(net, world, controls, code, torch.zeros(1), grain=white)
+            if frame in (40, 199):
+                found.append((float(world.lattice.mean()), float(world.lattice.std())))
+    wanted = GRAINY / (1 + math.exp(SMOOTH - 3))
+    for mean, spread in found:
+        assert abs(mean - 128 / 255) < 0.004 and 0.8 * wanted < spread < 1.2 * wanted
 
 
 def test_two_meadows_are_alike_and_a_plain_green_is_not():

@@ -19,6 +19,7 @@ from vj.train import upscale
 from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.learn import STAGED, Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
 from vj.train.mix import mix
+from vj.train.painting import sketch
 from vj.train.trainer import ONLY, TrainConfig
 from vj.train.worker import Worker
 from vj.weights import WeightsSlot, read, write
@@ -40,12 +41,25 @@ def test_learning_learns_what_moves():
 
 
 def test_leftover_lines_are_thin_few_and_reach_the_edge():
-    off = learner().trainer._leftovers(torch.zeros(64, 3, SMALL.height, EDGE))
+    off = learner().trainer.rough.leftovers(torch.zeros(64, 3, SMALL.height, EDGE))
     lined = off.abs().amax((1, 2, 3)) > 0
     assert 0 < lined.sum() < 40, "some pictures have them, most do not"
     rows = (off[lined].abs().amax((1, 3)) > 0).sum(1)
     assert rows.max() <= 3 * 4
     assert torch.equal(off.abs().amax((1, 3)) > 0, off[..., -1].abs().amax(1) > 0)
+
+
+def test_sketches_alone_teach_the_painter_to_follow_codes():
+    """What is told news is painted better for it, though neither the trunk nor a world took part."""
+    student = learner()
+    trainer = student.trainer
+    losses = []
+    for _ in range(60):
+        part = sketch(trainer.net, trainer.dataset, trainer.rough, "cpu", True)
+        losses.append(float(part.detach()))
+        trainer._learn({"paint": part})
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert trainer.net.trunk.stem.weight.grad is None
 
 
 def test_the_priors_lessons_are_spliced_alike_in_all_their_parts():
@@ -54,7 +68,7 @@ def test_the_priors_lessons_are_spliced_alike_in_all_their_parts():
     number = torch.arange(16.0)
     edge = number.view(-1, 1, 1, 1).expand(-1, 3, SMALL.height, EDGE)
     obeyed, past, code = (number.view(-1, 1, 1).expand(-1, depth, rows) for depth in (8, 40, 8))
-    edge, obeyed, past, code = trainer._spliced(edge, obeyed, past, code)
+    edge, obeyed, past, code = trainer._lessons._spliced(edge, obeyed, past, code)
     assert torch.equal(edge[:, 0, ::4, 0], code[:, 0]) and torch.equal(obeyed[:, 0], code[:, 0])
     assert torch.equal(past[:, 0], code[:, 0])
     mixed = (code[:, 0, :1] != code[:, 0, 1:]).any(1)
@@ -97,7 +111,7 @@ def test_motions_like_its_own_stay_its_own():
 def test_motions_keep_the_footages_pace():
     """Where speed 1 is a little faster in px than it was, all its motions are so much faster."""
     student, clip = learner(), footage()
-    student.run(100)
+    student.run(200)
     net = copy.deepcopy(student.trainer.average)
     net.bank *= 1 / 1.08  # as learnt from footage whose speed 1 is slower
     before = Learner(clip, net, QUICK).check().skill

@@ -69,15 +69,24 @@ def test_what_enters_may_go_on_with_what_is_beside_it():
     strip = noise(W=24)[..., :24]
     entered = torch.zeros(1, 1, 12, 24, dtype=torch.bool)
     entered[..., 16:] = True
-    copies = transport.go_on(strip, entered)
-    assert copies.shape == (1, len(transport.GOES_ON), 3, 12, 24)
-    for (lag, down), copy in zip(transport.GOES_ON, copies[0], strict=True):
-        if down == 0:
-            assert torch.equal(copy[..., :16], strip[0, ..., :16])
-            for column in range(16, 24):
-                assert torch.equal(copy[..., column], strip[0, ..., 16 - lag + (column - 16) % lag])
-        else:
-            assert torch.equal(copy[:, 5, 16:], copies[0, transport.GOES_ON.index((lag, 0)), :, 5 + down, 16:])
+    medians = torch.rand(1, 2, 3, 12, 1)
+    copies = transport.go_on(strip, entered, medians)
+    assert copies.shape == (1, transport.PROPOSALS, 3, 12, 24)
+    usually, around, recently = copies[0, -3:]
+    for median, copy in zip(medians[0], (usually, around), strict=True):
+        assert torch.equal(copy[..., :16], strip[0, ..., :16]) and torch.equal(copy[..., 16:], median.expand(-1, -1, 8))
+    just_now = strip[0, ..., 16 - transport.RECENT : 16].median(2, keepdim=True).values
+    assert torch.equal(recently[..., 16:], just_now.expand(-1, -1, 8))
+    on = copies[0, 0]
+    assert torch.equal(on[..., :16], strip[0, ..., :16]) and torch.equal(on[..., 16:], strip[0, ..., 15:16].expand(-1, -1, 8))
+
+
+def test_a_streak_is_not_what_its_rows_are_usually():
+    land = torch.linspace(0.2, 0.8, 24).view(1, 1, 24, 1).expand(1, 3, 24, 96).clone()
+    land[:, :, 12] = 0.0  # a streak
+    land[..., 30:40] = 1.0  # a thing
+    row, around = transport.usual(land, 24)[0, :, 0, :, 0]
+    assert row[12] == 0 and abs(float(around[12]) - 0.5) < 0.05 and torch.allclose(row[:10], around[:10], atol=0.06)
 
 
 def test_going_on_takes_nothing_from_what_entered_itself():
@@ -85,8 +94,7 @@ def test_going_on_takes_nothing_from_what_entered_itself():
     strip, entered = torch.zeros(1, 3, 4, 24), torch.rand(1, 1, 4, 24, generator=torch.Generator().manual_seed(2)) < 0.4
     entered[..., 0] = False
     strip[entered.expand_as(strip)] = 1.0
-    for (_, down), copy in zip(transport.GOES_ON, transport.go_on(strip, entered)[0], strict=True):
-        assert down or copy.max() == 0
+    assert transport.go_on(strip, entered, torch.zeros(1, 2, 3, 4, 1))[0, :3].max() == 0
 
 
 def test_a_thing_keeps_to_one_motion():

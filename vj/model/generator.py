@@ -16,7 +16,7 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-4"
+ARCHITECTURE = "transport-5"
 
 
 FADED = ("bank", "palette", "usual")  # what is measured in footage: another footage's comes gently too
@@ -89,7 +89,7 @@ class Generator:
         self._advance_fade()
         told = torch.from_numpy(controls.vector())[None].to(self.device)
         code = self.dice.draw(self.world.shown[0], self.world.codes, told)
-        self.world = worlds.step(self.net, self.world, told, code, self._quiet)
+        self.world = worlds.step(self.net, self.world, told, code, self._quiet, grain=self.dice.grain())
         flow = -self.world.moved[0][self.world.classes[0]]
         return ModelFrame(_pixels(self.world.shown[0]), flow.cpu().numpy(), self.version)
 

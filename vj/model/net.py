@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vj.model import planes
-from vj.model.transport import GOES_ON, drawn_on
+from vj.model.transport import PROPOSALS, drawn_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ CODE_LEVELS = 5
 DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, drawn one after the other
 CODE_DIMS = DIGITS * GROUPS
 CODES = CODE_LEVELS**DIGITS  # values of a group
+GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coarse, and their largest standard deviation
+SMOOTH = 5.0  # its logit is less by this: at first there is next to none
 DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
 LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
 EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
@@ -193,31 +195,35 @@ class Painter(nn.Module):
         self.draft = nn.Sequential(nn.Conv1d(CODE_DIMS, 96, 3, padding=1), nn.SiLU(), nn.Conv1d(96, DRAFT * DRAFTED, 1))
         _lively(self.draft)
         self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + DRAFT + 1, width, 3, padding=1)
+        with torch.no_grad():
+            self.stem.weight[:, 22 : 22 + config.widths[0]] = 0  # the trunk's features mean nothing at first
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
-        self.head = nn.Conv2d(width, 12 + 4 * (1 + len(GOES_ON)), 3, padding=1)  # colours; painted, or which copy
+        self.head = nn.Conv2d(width, 12 + 4 * (1 + PROPOSALS + GRAINS), 3, padding=1)  # colours; painted or which copy; grain
         self.direct = nn.Conv2d(DRAFT, 12, 1)  # from the draft straight to colours: so the code says something from the first
         self.lean = nn.Parameter(torch.ones(()))  # how far colours are told as what differs from the row's last known pixel
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
 
-    def forward(self, moved, entered, means, features, code):
-        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, means of the rows (B, 3, H, 1), features (B, a, H/2, W/2),
-        code (B, D, rows) -> colours (B, 3, H, S) and logits (B, 1 + copies, H, S): to paint, or which of transport.GOES_ON."""
+    def forward(self, moved, entered, around, features, code):
+        """moved (B, 3, H, S), entered (B, 1, H, S) 0/1, what the rows around are usually (B, 3, H, 1), features (B, a, H/2, W/2),
+        code (B, D, rows) -> colours (B, 3, H, S), logits (B, 1 + PROPOSALS, H, S): to paint, or which of transport.go_on; and
+        how strong the grain is, fine and coarse (B, GRAINS, H, S), 0..GRAINY."""
         half = self.strip // 2
         dtype = features.dtype
         known = F.pixel_unshuffle(torch.cat([(moved - 0.5) * (1 - entered), entered], 1).to(dtype), 2)
         draft = self.draft(code.to(dtype)).unflatten(1, (DRAFT, 2, DRAFTED // 2)).permute(0, 1, 4, 2, 3).flatten(2, 3)
         draft = F.pad(draft[:, :, : features.shape[2]], (half - DRAFTED // 2, 0))
-        rows = F.pixel_unshuffle(means.expand(-1, -1, -1, 2).to(dtype) - 0.5, 2)[:, ::2]  # (B, 6, H/2, 1)
+        rows = F.pixel_unshuffle(around.expand(-1, -1, -1, 2).to(dtype) - 0.5, 2)[:, ::2]  # (B, 6, H/2, 1)
         x = [known, rows.expand(-1, -1, -1, half), features[..., -half:], draft]
-        x.append(self.ramp.to(dtype).expand(moved.shape[0], -1, -1, -1))
+        x.append(self.ramp[:, :, : features.shape[2]].to(dtype).expand(moved.shape[0], -1, -1, -1))
         h = F.silu(self.stem(torch.cat(x, 1).contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             h = block(h)
         out = self.head(F.silu(h))
         out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1), 2)
         beside = torch.logit(drawn_on(moved, entered > 0).clamp(0.02, 0.98)).to(dtype)
-        return torch.sigmoid(out[:, :3] * 3 + self.lean * beside), out[:, 3:] * 3
+        grain = GRAINY * torch.sigmoid(out[:, 4 + PROPOSALS :] * 3 - SMOOTH)
+        return torch.sigmoid(out[:, :3] * 3 + self.lean * beside), out[:, 3 : 4 + PROPOSALS] * 3, grain
 
 
 class Encoder(nn.Module):

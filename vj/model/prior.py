@@ -7,7 +7,7 @@ for which numpy is several times quicker than torch; the dice are numpy's too, s
 import numpy as np
 import torch
 
-from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, NOTHING, Net, code_values, over_rows
+from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, GRAINS, NOTHING, Net, code_values, over_rows
 from vj.signals import BANDS
 
 # Above a running share of OFTEN of the cells, over OFTEN_OVER frames, the log odds that a cell gets a code fall by WEARY for
@@ -75,6 +75,12 @@ class Dice:
                     above[DIGITS:] = self._throw(then @ w_last + b_last)
         self._tire(float(drawn[:DIGITS].any(0).mean()))
         return torch.from_numpy(drawn)[None].to(image.device)
+
+    def grain(self) -> torch.Tensor:
+        """Normal numbers for the grain of what enters: (1, GRAINS, H, strip)."""
+        config = self.net.config
+        drawn = self.random.standard_normal((1, GRAINS, config.height, config.strip), np.float32)
+        return torch.from_numpy(drawn).to(self.net.bank.device)
 
     def _tire(self, told: float) -> None:
         """A picture unlike all footage can drive the prior to tell every cell, and what that paints drives it on: no more."""

@@ -115,7 +115,9 @@ def sample(image: torch.Tensor, classes: torch.Tensor, total: torch.Tensor, vert
     return planes.gather(2, index).view(B, C, H, W).clamp(0, 1)
 
 
-GOES_ON = ((1, -1), (1, 0), (1, 1), (6, 0), (11, -1), (11, 0), (11, 1))  # px to the left, rows down: copies of what is there
+USUAL, AROUND = 57, 5  # px of a row left of the strip whose median is a proposal, and rows over which another is the median
+RECENT = 11  # px left of what has entered whose median is the last one
+PROPOSALS = 4  # of what goes on: the last pixel, and three medians
 
 
 def drawn_on(strip: torch.Tensor, entered: torch.Tensor) -> torch.Tensor:
@@ -129,26 +131,25 @@ def _last_known(entered: torch.Tensor) -> torch.Tensor:
     return torch.where(entered, -1, column).cummax(2).values.clamp(min=0)
 
 
-def go_on(strip: torch.Tensor, entered: torch.Tensor) -> torch.Tensor:
+def usual(moved: torch.Tensor, strip: int) -> torch.Tensor:
+    """Each row's median colour left of the last `strip` px, and the median of those of the rows around it, for a row may be
+    a streak: (B, C, H, W) -> (B, 2, C, H, 1)."""
+    W = moved.shape[3]
+    left = moved[..., max(0, W - strip - USUAL) : W - strip : 2]
+    rows = left[..., 1 - left.shape[3] % 2 :].median(3, keepdim=True).values  # of an even number it would be the lower: a drift
+    padded = F.pad(rows, (0, 0, AROUND // 2, AROUND // 2), mode="replicate")
+    return torch.stack([rows, padded.unfold(2, AROUND, 1).median(4).values], 1)
+
+
+def go_on(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor) -> torch.Tensor:
     """Proposals for what has entered: what is to its left, gone on with.
 
-    strip (B, C, H, S), entered (B, 1, H, S) bool -> (B, len(GOES_ON), C, H, S). A lag of 1 draws the last known pixel of
-    the row on, a longer one repeats that many pixels; so a line and a grain go on for ever and never blur.
+    strip (B, C, H, S), entered (B, 1, H, S) bool, medians (B, 2, C, H, 1) of the rows, see `usual` -> (B, PROPOSALS, C, H, S):
+    the row's last known pixel drawn on, so that a line goes on for ever and never blurs; what the row, and what those around
+    it, are usually, and what it was just now, so that a line may end.
     """
-    B, C, H, S = strip.shape
-    column = torch.arange(S, device=strip.device).expand(B, H, S)
-    entered = entered[:, 0]
-    last = _last_known(entered)
-    copies = {}
-    for lag in {lag for lag, _ in GOES_ON}:
-        source = column - lag * ((column - last + lag - 1) // lag)
-        source = torch.where((source < 0) | entered.gather(2, source.clamp(min=0)), last, source)
-        source = torch.where(entered, source, column)
-        copies[lag] = strip.gather(3, source[:, None].expand(-1, C, -1, -1))
-    proposals = []
-    for lag, down in GOES_ON:
-        copy = copies[lag]
-        if down:
-            copy = torch.cat([copy[:, :, 1:], copy[:, :, -1:]] if down > 0 else [copy[:, :, :1], copy[:, :, :-1]], 2)
-        proposals.append(copy)
-    return torch.stack(proposals, 1)
+    last = _last_known(entered[:, 0])
+    latest = (last[..., -1:] - torch.arange(RECENT, device=strip.device)).clamp(min=0)
+    recent = strip.gather(3, latest[:, None].expand(-1, strip.shape[1], -1, -1)).median(3, keepdim=True).values
+    on = strip.gather(3, last[:, None].expand(-1, strip.shape[1], -1, -1))
+    return torch.stack([on, *(torch.where(entered, value, strip) for value in (*medians.unbind(1), recent))], 1)

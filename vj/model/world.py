@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from vj.model import planes, transport
-from vj.model.net import CODE_DIMS, HISTORY, Net
+from vj.model.net import CODE_DIMS, DIGITS, HISTORY, Net
 
+SMOOTH = 3  # of the proposals, the last: medians
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
 COMPANY = 3.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
@@ -89,8 +90,11 @@ def step(
     code: torch.Tensor,
     noise: torch.Tensor,
     whole_picture: torch.Tensor | None = None,
+    grain: torch.Tensor | None = None,
 ) -> World:
     """The next world. controls (B, 6), code (B, D, rows) of what enters, noise (B,) told of the history.
+
+    grain (B, GRAINS, H, strip): normal numbers, from which the grain of what enters is made; None: it has none.
 
     whole_picture (B, 3, H, W): where the light is read from, for worlds that are only the right part of a picture.
     """
@@ -115,9 +119,11 @@ def step(
         touched &= logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)
         moved = torch.where(touched, colours.float(), moved)
     known = moved.clamp(max=1)
-    means = known.mean(3, keepdim=True)
-    painted, choice = net.painter(known[..., -S:], entered[..., -S:].float(), means, features, code)
-    strip = fill(moved[..., -S:], entered[..., -S:], painted.float(), choice.float())[0]
+    usual, opened = transport.usual(moved, S), entered[..., -S:]
+    around = usual[:, 1].clamp(max=1)
+    painted, choice, rough = (out.float() for out in net.painter(known[..., -S:], opened.float(), around, features, code))
+    rough = 0.0 if grain is None else grained(rough, grain)
+    strip = fill(moved[..., -S:], opened, usual, painted, choice, rough, code[:, :DIGITS].any(1))[0]
     lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), controls), BRIGHTEST)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
@@ -130,11 +136,26 @@ def step(
     )  # fmt: skip
 
 
-def fill(strip: torch.Tensor, entered: torch.Tensor, painted: torch.Tensor, choice: torch.Tensor):
+def grained(strength: torch.Tensor, grain: torch.Tensor) -> torch.Tensor:
+    """How much lighter or darker each pixel is, of normal numbers, both (B, GRAINS, H, S): (B, 1, H, S). The second grain is
+    coarse. Noise whose strength is learnt, as in StyleGAN (Karras et al. 2019): what cannot be foretold need not be told."""
+    coarse = 3 * planes.box(grain[:, 1:], counted=False)
+    return strength[:, :1] * grain[:, :1] + strength[:, 1:] * coarse
+
+
+def fill(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor, painted: torch.Tensor, choice, rough, told):
     """The strip (B, 3, H, S) with what has entered filled in, painted or going on, whichever is likeliest around; and the
-    proposals (B, 1 + copies, 3, H, S)."""
-    proposals = torch.cat([painted[:, None], transport.go_on(strip, entered)], 1)
-    best = planes.best(planes.box(choice))[1][:, 0]
+    proposals (B, 1 + PROPOSALS, 3, H, S). medians (B, 2, 3, H, 1) of the rows; rough (B, 1, H, S) is added to what has no
+    grain of its own: to paint and medians. Cells that are not told, told (B, rows) 0 there, are not painted."""
+    goes_on = transport.go_on(strip, entered, medians)
+    smooth = torch.cat([painted[:, None], goes_on[:, -SMOOTH:]], 1)
+    if isinstance(rough, torch.Tensor):
+        smooth = (smooth + rough[:, None]).clamp(0, BRIGHTEST)
+    proposals = torch.cat([smooth[:, :1], goes_on[:, :-SMOOTH], smooth[:, 1:]], 1)
+    choice = planes.box(choice)
+    untold = (told == 0).repeat_interleave(4, 1)[:, : strip.shape[2], None]
+    choice[:, 0] = torch.where(untold, -torch.inf, choice[:, 0])
+    best = planes.best(choice)[1][:, 0]
     chosen = proposals.gather(1, best[:, None, None].expand(-1, -1, strip.shape[1], -1, -1))[:, 0]
     return torch.where(entered, chosen, strip), proposals
 

@@ -101,6 +101,12 @@ class Dataset:
             controls.append(told)
         return Batch(torch.stack(frames), torch.stack(controls))
 
+    def edges(self, size: int, width: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The right `width` px of `size` random frames before and after, each (size, 3, H, width), and the speed (size,)."""
+        after = self.rng.choice(self._targets, size, p=self._chances)
+        pair = (torch.from_numpy(self.frames[t, :, -width:]).permute(0, 3, 1, 2).float() / 255 for t in (after - 1, after))
+        return *pair, torch.from_numpy(self.controls[after, 0])
+
     def _other_light(self, frames: torch.Tensor) -> torch.Tensor:
         """A gain and a warmth that drift slowly through the window, clearly visible at its ends."""
         T = frames.shape[0]

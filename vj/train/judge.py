@@ -142,7 +142,7 @@ def _carried(net: Net, footage: Reference, parts, most: int) -> tuple[float, flo
     """What is there must stay whole on its way: (dB, dB of the picture at the start, slope energy : footage, dB of things at
     their best shift) of the left half after CARRIED own frames, codes inferred. Mean over up to `most` starts; None if
     nothing moves for so long."""
-    memory, rows, whole = max(net.config.memory, HISTORY[-1] + 1), [], []
+    memory, rows, whole, dice = max(net.config.memory, HISTORY[-1] + 1), [], [], Dice(net)
     starts = [t for a, b in parts for t in range(a + memory + 1, b - CARRIED, CARRIED)]
     starts = [t for t in starts if 0.5 < footage.controls[t + 1 : t + CARRIED + 1, 0].mean() < 1.3]
     for t in starts[:: max(len(starts) // most, 1)]:
@@ -152,7 +152,7 @@ def _carried(net: Net, footage: Reference, parts, most: int) -> tuple[float, flo
         world = worlds.begin(net, tuple(frames[k][None] for k in range(memory, -1, -1)), speeds)
         for k in range(1, CARRIED + 1):
             code = net.encoder(world.shown[0], frames[memory + k][None], told[k : k + 1, 0])
-            world = worlds.step(net, world, told[k : k + 1], code, torch.zeros(1))
+            world = worlds.step(net, world, told[k : k + 1], code, torch.zeros(1), grain=dice.grain())
         half = frames.shape[3] // 2
         mine = (world.shown[0][0] * 255).round().byte().permute(1, 2, 0).numpy()[:, :half]
         then, now = footage.frames[t][:, :half], footage.frames[t + CARRIED][:, :half]
@@ -177,7 +177,7 @@ def _predict(net: Net, dice: Dice, real: np.ndarray, controls: np.ndarray) -> tu
     drawn = dice.draw(world.shown[0], world.codes, told[-1:])
     quiet, images = torch.zeros(1), []
     for code in (codes[-1:], drawn):
-        shown = worlds.step(net, world, told[-1:], code, quiet).shown[0][0]
+        shown = worlds.step(net, world, told[-1:], code, quiet, grain=dice.grain()).shown[0][0]
         images.append((shown * 255).round().byte().permute(1, 2, 0).numpy())
     return images[0], images[1]
 

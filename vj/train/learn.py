@@ -31,7 +31,7 @@ ALIKE = 0.35  # px a frame at speed 1
 PACES = (0.92, 0.96, 1.0, 1.04, 1.08)
 CLEARLY = 0.1  # dB
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
-KNOWS = 2000  # training steps after which weights are only to be refined
+KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
 STAGED = {"picture": 8e-4, "painter": 5e-4, "prior": 1.5e-3}  # for one part of them alone
@@ -229,7 +229,7 @@ class Learner:
         one = worlds.begin(net, tuple(f[:1] for f in past), controls[:1, : now + 1, 0].flip(1))
         for _ in range(ROLLED):
             code = dice.draw(one.shown[0], one.codes, told[:1])
-            one = worlds.step(net, one, told[:1], code, quiet[:1])
+            one = worlds.step(net, one, told[:1], code, quiet[:1], grain=dice.grain())
         sharp = float(slopes(one.shown[0])[0].abs().mean() / slopes(frames[:, now])[0].abs().mean().clamp(min=1e-4))
         tensors = net.state_dict().values()
         finite = bool(np.isfinite(skill + sharp)) and all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())

@@ -36,9 +36,11 @@ def light_loss(relit: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
 def unlikeness(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """How unlike two pictures (B, 3, H, W) look around each pixel, (B, H, W), 0..1: their mean colours there, and how
     strong their grain is. Two meadows of which no blade agrees are alike; a meadow and a plain green are not."""
-    grains = []
-    for x in (a, b):
-        across, down = slopes(x)
-        grain = torch.stack([F.pad(across.abs().mean(1), (1, 0)), F.pad(down.abs().mean(1), (0, 0, 1, 0))], 1)
-        grains.append(box(box(grain)))  # apart, for a streak has all its grain one way
-    return box(a - b).abs().mean(1) + 0.5 * (grains[0] - grains[1]).abs().sum(1)
+    return box(a - b).abs().mean(1) + 0.5 * (grain(a) - grain(b)).abs().sum(1)
+
+
+def grain(x: torch.Tensor) -> torch.Tensor:
+    """How strong the grain is around each pixel, across and down (a streak has all its grain one way): (B, 2, H, W)."""
+    across, down = slopes(x)
+    return box(box(torch.stack([F.pad(across.abs().mean(1), (1, 0)), F.pad(down.abs().mean(1), (0, 0, 1, 0))], 1)))
+

@@ -17,21 +17,20 @@ from vj.model import world as worlds
 from vj.model.device import native_bf16
 from vj.model.net import (
     CODE_DIMS,
-    EDGE,
+    GRAINS,
     GROUPS,
-    NOTHING,
     ModelConfig,
     Net,
-    code_index,
     levels,
-    over_rows,
     told_groups,
     whole_cells,
 )  # fmt: skip
 from vj.model.planes import best, box, double
-from vj.signals import BANDS
 from vj.train.dataset import BEFORE, Batch, Dataset
-from vj.train.losses import class_loss, edge_loss, light_loss, slopes, unlikeness
+from vj.train.lessons import Lessons
+from vj.train.losses import class_loss, light_loss, unlikeness
+from vj.train.painting import FLIPPED, NEWS, SKETCHED, SKETCHING, grade_grain, grade_paint, news, sketch
+from vj.train.roughness import Roughness
 from vj.train.tracks import SPAN, explained
 
 
@@ -47,15 +46,14 @@ class TrainConfig:
     deepest: int = 12  # frames of its own output before it is graded, at most
     parts: float = 0.9  # share of the steps that look at the right `part` px of twice as many windows
     part: int = 80
-    deepen: int = 4000  # steps until the deepest is reached
-    entering: float = 0.8  # share of those that teach only what enters, from step `entering_from` on
+    deepen: int = 10000  # steps until the deepest is reached
+    entering: float = 0.7  # share of those that teach only what enters, from step `entering_from` on
     entering_from: int = 250
     prior_batch: int = 32  # windows of the prior's own lessons
     dreaming: float = 0.25  # share of the way, at its end, in which the prior alone learns, from codes that no longer change
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
     need: float = 0.2  # weight of finding out which cells are worth telling
-    choosing: float = 0.3  # weight of choosing between painting and going on
     touch: float = 0.03  # price of touching a pixel up instead of moving one
     noise: float = 0.04  # largest standard deviation added to the history
     half: bool | None = None  # bfloat16; None: where it is native
@@ -63,22 +61,15 @@ class TrainConfig:
 
 
 ONLY = ("picture", "painter", "prior")  # all but the prior; what fills the strip; what draws the code
-EAGER = 1000  # steps in which every cell is told
-FIRST = 2000  # steps in which there are more gaps
+EAGER = 1500  # steps in which a cell is told, by its first group, where nothing goes on with what enters
+GAPS, AT_FIRST, FIRST = 0.3, 0.9, 2000  # share of the pictures with a gap cut: in the end, at first, until which step
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
-LEFT = 0.3  # share of the pictures with lines that should have ended
 REACH = 32  # px to the left of the painted strip from which what is in it may come
 ONCE = 0.35  # how much the one step counts, against several, in telling with what something moves
-GAPS, OFF = 0.3, 0.1  # share of the pictures with a gap, and with colours, other than they are (half: a duller painter)
-COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
-SPECKLED = 0.04  # largest standard deviation of the grain on the edge that the prior learns from
-FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
-LESSONS = 8192  # that are remembered for the prior
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
-FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
 WORTH = 0.015  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
 
 
@@ -104,14 +95,14 @@ class Trainer:
         self._hold_still()
         self.optimiser = torch.optim.AdamW(self.net.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.steps, self.begun, self.losses = 0, 0, {}
-        self._lessons, self._kept = None, 0  # for the prior
-        self.generator = torch.Generator().manual_seed(seed)
+        self.rough = Roughness(device, seed)
+        self._lessons = Lessons(self.rough)
 
     def run(self, steps: int) -> dict[str, float]:
         """`steps` training steps; the running mean of each part of the loss."""
         for _ in range(steps):
             with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
-                torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.generator)))
+                torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.rough.generator)))
                 self._step()
         return dict(self.losses)
 
@@ -125,14 +116,8 @@ class Trainer:
 
     @property
     def _eager(self) -> bool:
-        """Young, it tells every cell: what telling is worth shows only when there is a code that says something."""
+        """Young, it tells where news is: what telling is worth shows only when there is a code that says something."""
         return self.steps < EAGER
-
-    def _random(self, *shape: int) -> torch.Tensor:
-        return torch.rand(*shape, generator=self.generator).to(self.device)
-
-    def _grain(self, like: torch.Tensor) -> torch.Tensor:
-        return torch.randn(like.shape, generator=self.generator).to(self.device)
 
     def _step(self) -> None:
         config, net = self.config, self.net
@@ -145,32 +130,41 @@ class Trainer:
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
         if dreams:
             with quick():
-                if self._lessons is None or self.steps % DREAMT_ON == 0:
+                if not self._lessons.kept or self.steps % DREAMT_ON == 0:
                     batch = self._batch(2 * config.batch, config.deepest + 1, light=0.0)
                     self._roll(batch, config.deepest, config.part if net.config.width >= 2 * config.part else net.config.width)
-                lesson = self._grade_prior(2 * config.prior_batch)
+                lesson = self._lessons.grade(net, 2 * config.prior_batch)
             self._learn({"prior": lesson})
+            return
+        if self.steps < SKETCHING and not config.only and self.rough.random(1).item() < SKETCHED:
+            with quick():
+                self._learn({"paint": sketch(net, self.dataset, self.rough, self.device, self._eager)} | self._prior_too())
             return
         depth = 0
         if self.steps > 100:
             deepest = 1 + (config.deepest - 1) * min(1, self.steps / config.deepen)
-            depth = round(deepest * self._random(1).item() ** 2)  # mostly shallow, now and then deep
+            depth = round(deepest * self.rough.random(1).item() ** 2)  # mostly shallow, now and then deep
         # Most steps look at the right part only, where things enter, and at more of them; the light needs the whole.
-        part = self._random(1).item() < config.parts and net.config.width >= 2 * config.part
+        part = self.rough.random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
-        entering = part and self.steps >= config.entering_from and self._random(1).item() < config.entering
+        entering = part and self.steps >= config.entering_from and self.rough.random(1).item() < config.entering
         entering |= config.only == "painter"
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
         batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
-            off = self._off_colours(state.lattice)
+            off = self.rough.off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
-            if self.steps % 2 == 0 and not config.only:
-                parts["prior"] = self._grade_prior(config.prior_batch)
+            parts |= self._prior_too()
         self._learn(parts)
+
+    def _prior_too(self) -> dict[str, torch.Tensor]:
+        """In every other step, once there are lessons, the prior learns beside the picture."""
+        if self.steps % 2 or self.config.only or not self._lessons.kept:
+            return {}
+        return {"prior": self._lessons.grade(self.net, self.config.prior_batch, self._eager)}
 
     def _batch(self, size: int, ahead: int, light: float = 0.5, beyond: int = 0) -> Batch:
         batch = self.dataset.batch(size, ahead, light, beyond)
@@ -203,7 +197,7 @@ class Trainer:
         frames, controls, net = batch.frames, batch.controls, self.net
         B, now = frames.shape[0], BEFORE - 1
         past = tuple(frames[:, now - back] for back in range(4))
-        still = self._random(B) < 0.05  # a first picture has no past
+        still = self.rough.random(B) < 0.05  # a first picture has no past
         past = (past[0], *(torch.where(still.view(-1, 1, 1, 1), past[0], frame) for frame in past[1:]))
         full = width == frames.shape[4]
         speeds = controls[:, : now + 1, 0].flip(1) * ~still[:, None]
@@ -213,20 +207,23 @@ class Trainer:
         for ahead in range(depth + 1):
             told, after = controls[:, now + 1 + ahead], frames[:, now + 1 + ahead]
             code, own = net.encoder.parts(state.shown[0], after, told[:, 0])
-            astray = self._astray(state.shown[0], frames[:, now + ahead])
-            code = code * told_groups(levels(torch.where(astray, own, self._need(batch, now + 1 + ahead))))
-            self._remember(state, code, told)
+            need = self._need(batch, now + 1 + ahead)
+            if not self._eager:
+                need = torch.where(self._astray(state.shown[0], frames[:, now + ahead]), own, need)
+            code = code * told_groups(levels(need))
+            self._lessons.remember(state, code, told)
             if ahead == depth:
                 break
-            state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead])
-        noise = self._random(B) * self.config.noise * (self._random(B) < 0.4)
-        other = self._random(B) < 0.25  # another light than the target's: learns to reach what it is told
-        gain = torch.where(other, 0.8 + 0.4 * self._random(B), zero + 1)
-        tint = torch.where(other, 0.1 * (self._random(B) - 0.5), zero)
-        lift = torch.where(other, 0.04 * (self._random(B) - 0.5), zero).view(-1, 1, 1, 1)
-        green = torch.where(other, 0.08 * (self._random(B) - 0.5), zero)
+            rough = self.rough.grain(state.lattice.new_empty(B, GRAINS, net.config.height, net.config.strip))
+            state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead], rough)
+        noise = self.rough.random(B) * self.config.noise * (self.rough.random(B) < 0.4)
+        other = self.rough.random(B) < 0.25  # another light than the target's: learns to reach what it is told
+        gain = torch.where(other, 0.8 + 0.4 * self.rough.random(B), zero + 1)
+        tint = torch.where(other, 0.1 * (self.rough.random(B) - 0.5), zero)
+        lift = torch.where(other, 0.04 * (self.rough.random(B) - 0.5), zero).view(-1, 1, 1, 1)
+        green = torch.where(other, 0.08 * (self.rough.random(B) - 0.5), zero)
         colour = torch.stack([gain * (1 + tint), gain * (1 + green), gain * (1 - tint)], 1)[:, :, None, None]
-        rough = [noise.view(-1, 1, 1, 1) * self._grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
+        rough = [noise.view(-1, 1, 1, 1) * self.rough.grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
         shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
         lattice = worlds.quantise(state.lattice * colour + lift + rough[0], worlds.BRIGHTEST)
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
@@ -235,6 +232,9 @@ class Trainer:
     def _need(self, batch: Batch, at: int) -> torch.Tensor:
         """What of frame `at` is worth telling, as the footage has it (B, GROUPS, rows). In its own world, gone astray, nearly
         all would be, for everything there differs from the footage; the prior would learn to tell all the time."""
+        if self._eager:
+            need = news(batch.frames[:, at], self.net.config.strip) - NEWS
+            return torch.stack([need] + [torch.full_like(need, -1.0)] * (GROUPS - 1), 1)
         return self.net.encoder.parts(batch.frames[:, at - 1], batch.frames[:, at], batch.controls[:, at, 0])[1]
 
     def _astray(self, shown: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
@@ -262,27 +262,28 @@ class Trainer:
         net, config = self.net, self.config
         K, S = net.config.classes, net.config.strip
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
-        code, need = net.encoder.parts(state.shown[0], after, told[:, 0])[0], self._need(batch, BEFORE + depth)
+        code, guess = net.encoder.parts(state.shown[0], after, told[:, 0])
+        need = self._need(batch, BEFORE + depth)
         code = code.detach() if config.only else code
         # What is shown of a torn thing fits no motion: those of the footage itself are taught, over several frames.
         width = S if entering else after.shape[3]
         tracks = explained(net.bank, batch.frames, batch.controls[..., 0], BEFORE + depth, width)
-        lot, wide = self._random(2, len(need), 1, 1, 1)
-        gate, dice = levels(need.detach()), (self._random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
-        tells = torch.where(self._random(*gate.shape) < FLIPPED, dice[0], gate)
+        lot, gap = self.rough.random(len(need), 1, 1, 1), self.rough.bands(after[:, :1, :, -S:])
+        gate, dice = levels(need.detach()), (self.rough.random(2, *need[:, 0].shape) * (GROUPS + 1)).long()
+        tells = torch.where(self.rough.random(*gate.shape) < FLIPPED, dice[0], gate)
         if not self._eager:
             # Each picture twice, its cells told or not by other dice: what one lacks shows what telling it is worth.
-            other = torch.where(self._random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
+            other = torch.where(self.rough.random(len(gate), 1) < 0.5, GROUPS, dice[1])  # all told, or each by its own dice
             tells = torch.cat([tells, other])
-            twice = (state, told, after, noise, whole, off, tracks, code, lot, wide)
-            state, told, after, noise, whole, off, tracks, code, lot, wide = _twice(twice)
+            twice = (state, told, after, noise, whole, off, tracks, code, lot, gap)
+            state, told, after, noise, whole, off, tracks, code, lot, gap = _twice(twice)
         code = code * told_groups(tells)
         vector = worlds.tell(net, state, told, noise)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
             logits, colours, features = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
             logits, colours = double(logits), colours.float()
-            relit = worlds.relight(state.lattice, net.light(whole, vector).float()).clamp(max=1)  # as it is shown
+        relit = worlds.relight(state.lattice, net.light(whole, vector).float()).clamp(max=1)  # as it is shown
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
             vertical = bool((net.bank[:, 1] != 0).any())
@@ -292,20 +293,28 @@ class Trainer:
             classes[..., -S:] = torch.where(lot[:, 0] < OPENED, likely, classes[..., -S:])
             shift, _ = transport.split(total, vertical)
             every, entered = transport.move(relit, classes, shift)
-            means, moved = every.mean(3, keepdim=True), every[..., -S:]
+            moved, usual = every[..., -S:], transport.usual((every + off).clamp(0, 1), S)
             # What is painted is sampled at its phase when it is shown: the lattice is taught that would be shown as `after`.
             target = transport.sample(after, classes, shift - total, vertical)[..., -S:]
-        missing = self._gaps(entered[..., -S:].float(), lot, wide)
+        gaps = GAPS + (AT_FIRST - GAPS) * max(0.0, 1 - self.steps / FIRST)
+        missing = torch.where(lot > 1 - gaps, gap, entered[..., -S:].float())
         known = (moved + off[..., -S:]).clamp(0, 1)
-        painted, choice = (out.float() for out in net.painter(known, missing, means, features, code))
-        strip, proposals = worlds.fill(known.detach(), missing > 0, painted, choice)
+        painted, choice, strength = (out.float() for out in net.painter(known, missing, usual[:, 1], features, code))
+        rough = worlds.grained(strength, self.rough.grain(strength))
+        strip, proposals = worlds.fill(known.detach(), missing > 0, usual, painted, choice, rough.detach(), tells)
 
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
-        paint = self._grade_paint(painted, choice, proposals, torch.where(missing > 0, painted, moved), target, missing, rows)
+        pasted = torch.where(missing > 0, painted, moved)
+        paint = grade_paint(painted, choice, proposals, pasted, target, missing, rows, usual, tells, self._eager)
         parts = {"paint": paint}
-        if not self._eager and depth <= NEAR:  # further astray telling is worth more than it is in the footage
+        if not self._eager:
+            parts["grain"] = grade_grain(painted, choice, proposals, known, rough, target, missing, rows)
+        if self._eager:
+            parts["need"] = config.need * F.binary_cross_entropy_with_logits(guess, (need[:, :1] > 0).float().expand_as(guess))
+        elif depth <= NEAR:  # further astray telling is worth more than it is in the footage
             parts["need"] = config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)
+        parts["light"] = 4 * light_loss(relit, after)
         if entering:
             return parts
         with torch.no_grad():
@@ -320,7 +329,6 @@ class Trainer:
         at_edge = class_loss(logits[..., -S // 2 :], errors[..., -S // 2 :])  # what is born wrong stays wrong
         parts["classes"] = config.moving * (class_loss(logits, errors) + at_edge)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
-        parts["light"] = 4 * light_loss(relit, after)
         return parts
 
     def _errors(self, image: torch.Tensor, after: torch.Tensor, total: torch.Tensor, tracks: torch.Tensor) -> torch.Tensor:
@@ -332,21 +340,6 @@ class Trainer:
         new = entered.expand(-1, -1, errors.shape[2], -1)[..., -width:]
         errors[..., -width:] = torch.where(new, tracks, ONCE * errors[..., -width:] + (1 - ONCE) * tracks)
         return errors
-
-    def _grade_paint(self, painted, choice, proposals, pasted, target, missing, rows) -> torch.Tensor:
-        """How like the target what is painted is, most of all where nothing goes on with it, and whether it is known where to
-        paint. All (B, ..., H, S); proposals (B, 1 + copies, 3, H, S); pasted: what was known, painted where it is not."""
-        detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
-                     zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
-        with torch.no_grad():
-            unlike = torch.stack([unlikeness(proposal, target) for proposal in proposals.unbind(1)], 1)
-            unlike[:, 0] += COPIED
-            news = (unlike[:, 1:].amin(1, keepdim=True) / 0.05).clamp(0, 1)  # what nothing goes on with: to be painted
-        weight = (0.05 + missing * rows * (0.3 + 6 * news)) * (1 + 12 * box(box(detail)))
-        paint = ((painted - target).abs() * weight).mean() * 2
-        paint = paint + edge_loss(pasted, target, 0.1 + box(missing * (0.5 + 2 * news)))
-        likely = -torch.logsumexp(F.log_softmax(choice, 1) - unlike / 0.02, 1, keepdim=True)
-        return paint + self.config.choosing * (likely * missing * rows).mean()
 
     def _grade_need(self, need: torch.Tensor, tells: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
         """How well it is known which cells are worth telling: where being told takes away more than WORTH of the error."""
@@ -364,90 +357,6 @@ class Trainer:
             self.losses[name] = 0.98 * self.losses.get(name, 1.0) + 0.02 * float(value)
         wrong = F.binary_cross_entropy_with_logits(need, (gain > 0).float()[:, None].expand_as(need), reduction="none")
         return (wrong * weight).sum() / weight.sum().clamp(min=1e-3)
-
-    def _gaps(self, missing: torch.Tensor, lot: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
-        """For GAPS of the pictures (most, at first), a gap of random width at the edge instead of what the classes leave open.
-
-        Else what the trunk does not yet expect to enter would never be painted, and so never be expected. A wide gap also
-        has more to paint in it: so the code is sooner of use.
-        """
-        S = missing.shape[3]
-        band = (torch.arange(S, device=missing.device) >= S - 1 - (wide * 8).floor()).float().expand_as(missing)
-        at_first = max(0.0, 1 - self.steps / FIRST)
-        return torch.where(lot > 1 - GAPS - (0.9 - GAPS) * at_first, band, missing)
-
-    def _off_colours(self, image: torch.Tensor) -> torch.Tensor:
-        """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
-
-        Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
-        the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
-        """
-        B, C, H, W = image.shape
-        coarse, fine = (self._grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
-        rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
-        ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
-        return rows * ramp * (self._random(B, 1, 1, 1) < OFF) + self._leftovers(image)
-
-    def _leftovers(self, image: torch.Tensor) -> torch.Tensor:
-        """For LEFT of the pictures, thin lines at the edge in wrong colours, as a thing leaves them that was not ended
-        everywhere: who has never seen one goes on with it for ever. (B, C, H, W)."""
-        B, _, H, W = image.shape
-        off = torch.zeros_like(image)
-        y, x = torch.arange(H, device=image.device).view(1, 1, H, 1), torch.arange(W, device=image.device)
-        for _ in range(3):
-            row, tall, long = (self._random(B, 1, 1, 1) for _ in range(3))
-            line = ((y - row * H).abs() < 0.5 + tall) & (x >= W - 2 - 60 * long)
-            colour = 0.25 * self._grain(off[:, :1, :1, :1]) + 0.06 * self._grain(off[:, :, :1, :1])
-            off = torch.where(line, colour, off)
-        return off * (self._random(B, 1, 1, 1) < LEFT)
-
-    def _remember(self, state: worlds.World, code: torch.Tensor, told: torch.Tensor) -> None:
-        """Keeps what the prior would have seen in these worlds, and the code that it should have drawn."""
-        lessons = ((state.shown[0][..., -EDGE:] * 255).round().byte(), state.codes, code, told)
-        if self._lessons is None:
-            self._lessons = tuple(part.new_empty(LESSONS, *part.shape[1:]) for part in lessons)
-        places = (self._kept + torch.arange(len(told), device=told.device)) % LESSONS
-        for kept, part in zip(self._lessons, lessons, strict=True):
-            kept[places] = part.to(kept.dtype)
-        self._kept += len(told)
-
-    def _grade_prior(self, size: int) -> torch.Tensor:
-        """How well the prior foretells the code, over remembered worlds: its own edge and past codes, not the footage's."""
-        net = self.net
-        which = (self._random(size) * min(self._kept, LESSONS)).long()
-        edge, past, code, controls = (part[which].float() for part in self._lessons)
-        with torch.no_grad():
-            edge = edge / 255
-            edge = edge + self._off_colours(edge) + SPECKLED * self._random(size, 1, 1, 1) * self._grain(edge)
-            edge = 0.5 + (edge.clamp(0, 1) - 0.5) * self._seen(edge)
-            told = (self._random(size) > 0.12).float()
-            past = past * (self._random(size, 1, 1) > FORGETS)
-            obeyed = over_rows(net.lit(controls), told, code.shape[2], BANDS)
-            edge, obeyed, past, code = self._spliced(edge, obeyed, past, code)
-            index = code_index(code)
-            tells = index != NOTHING
-            asked = torch.cat([torch.ones_like(tells[..., :1]), tells[..., :1]], 2).float()  # the second only where the first is
-        odds, guess = net.prior(edge, obeyed, past, code)
-        whether = F.binary_cross_entropy_with_logits(odds.float(), tells.float(), reduction="none")
-        guess = guess.float().index_fill(3, torch.tensor([NOTHING], device=guess.device), -1e4)
-        what = F.cross_entropy(guess.flatten(0, 2), index.flatten(), reduction="none").view_as(odds) * tells
-        return ((whether + what) * asked).mean()
-
-    def _seen(self, edge: torch.Tensor) -> torch.Tensor:
-        """0 for what is hidden of the edge (B, 3, H, EDGE): for some pictures all but its last 12 to EDGE px, else 1."""
-        hidden = (self._random(len(edge), 1, 1, 1) * 3 - 2) * (EDGE - 12)
-        return (torch.arange(EDGE, device=edge.device) >= hidden).float()
-
-    def _spliced(self, edge, obeyed, past, code):
-        """Half of the lessons get another's lower rows, from a random row on (after CutMix, Yun et al. 2019): what stands in
-        one band says little of what comes in the next, and a few minutes of footage are soon known by heart."""
-        size, rows = len(code), code.shape[2]
-        cut = (self._random(size, 1, 1) * 2 * rows).long()
-        other = torch.randperm(size, generator=self.generator).to(self.device)
-        lower = torch.arange(rows, device=self.device) >= cut
-        pixels = lower.repeat_interleave(4, 2)[..., : edge.shape[2], None]
-        edge = torch.where(pixels, edge[other], edge)
-        return edge, *(torch.where(lower, part[other], part) for part in (obeyed, past, code))
 
 
 def fresh(config: ModelConfig, bank, seed: int = 0) -> Net:
