@@ -19,6 +19,7 @@ from vj.audio.form import Form
 from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
 from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetChooser, OnsetDetector, OnsetPicker
 from vj.audio.senses import EVERY, Senses
+from vj.audio.strokes import Strokes
 from vj.signals import AudioFeatures
 
 BANDS = ((20, 160), (160, 800), (800, 4000), (4000, 16000))
@@ -64,7 +65,10 @@ class FeatureExtractor:
         self.step = hop / rate  # s
         if weights == "shipped":
             weights = read_shipped()
-        self._network = Network(weights) if isinstance(weights, EarWeights) else None
+        self._network, second = None, None
+        if isinstance(weights, EarWeights):
+            self._network, second = Network(weights), weights.drums
+        self._strokes, self._looks_twice = Strokes(second), second is not None
         self._senses = Senses(rate, self.step)
         self._picker, self._chooser = OnsetPicker(self.step), OnsetChooser(self.step)
         self.beat = BeatTracker(self.step)
@@ -221,11 +225,14 @@ class FeatureExtractor:
     def _hear(self, mags: np.ndarray, seen: np.ndarray, quiet: bool, openness: float) -> tuple[list[Onset], Beat | None]:
         """The onsets and the beat of this hop."""
         network, heard, belief = self._network, None, None
-        onsets = self._onsets.feed(self._spectrum.drums(self._window), quiet)
+        bands = self._spectrum.drums(self._window)
+        onsets = self._onsets.feed(bands, quiet)
         if network is not None:
             heard = network.step(seen)
+            shown = self._strokes.shown(seen[: len(mags)], heard, bands)
+            drums = self._strokes.judge(shown) if self._looks_twice else heard[2:5]
             belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
-            onsets = self._chooser.feed(self._picker.feed(heard[2:5], quiet), onsets, heard[5])
+            onsets = self._chooser.feed(self._picker.feed(drums, quiet), onsets, heard[5])
         onset, colour = self._rise(mags, openness)
         low, snare, _ = self._onsets.scores
         return onsets, self.beat.feed(onset, low, snare, colour, quiet, heard, belief)
