@@ -14,9 +14,12 @@ from vj.audio import demo_music, network
 from vj.audio.beat import Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
-from vj.audio.onsets import Onset, OnsetChooser
+from vj.audio.onsets import Onset, OnsetChooser, OnsetPicker
 from vj.audio.senses import SIZE, Senses, rises
+from vj.audio.strokes import SIZE as SHOWN
+from vj.audio.strokes import Strokes
 from vj.errors import WeightsError
+from vj.train.ear import drums
 from vj.train.ear.learn import Net, frames_of
 
 
@@ -163,3 +166,35 @@ def test_the_drums_of_the_demo_are_heard():
         true = np.array(times[name])
         hits = sum(abs(found - t).min(initial=9) < 0.05 for t in true)
         assert 2 * hits / (len(found) + len(true)) > least, kind
+
+
+def test_the_second_look_is_learnt_kept_and_read_again(file, monkeypatch):
+    monkeypatch.setattr(drums, "ROUNDS", 40)
+    rng = np.random.default_rng(0)
+    shown, wanted = rng.normal(size=(4000, SHOWN)).astype(np.float16), np.zeros((4000, 3), np.float32)
+    wanted[np.arange(4000), shown[:, 40:43].argmax(1)] = 1
+    assert read(file).drums is None
+    drums.add(file, read(file), drums.learn(shown, wanted))
+    look = Strokes(read(file).drums)
+    right = [np.argmax(look.judge(x.astype(np.float32))) == y.argmax() for x, y in zip(shown[:200], wanted, strict=False)]
+    assert np.mean(right) > 0.8
+    tensors = dict(read(file).tensors)
+    save(file, tensors | {"drums.two.bias": np.zeros(4, np.float32)})
+    with pytest.raises(WeightsError):
+        read(file)
+
+
+def test_the_second_look_is_shown_how_bands_rise():
+    look, short, bands = Strokes(), np.zeros(36, np.float32), np.full(9, 0.1)
+    for _ in range(10):
+        still = look.shown(short, [0.5] * 6, bands).copy()
+    assert not still.any()
+    struck = look.shown(short + 1, [0.5] * 6, 10 * bands)
+    assert struck[: 5 * 36] == pytest.approx(1.0) and struck[-9:] == pytest.approx(np.log(10), abs=1e-3)
+
+
+def test_of_kick_and_snare_the_clearer_is_told_unless_both_are():
+    for snare, told in ((0.4, {"KD"}), (0.85, {"KD", "SD"})):
+        picker = OnsetPicker()
+        found = [o.kind for hop in range(100) for o in picker.feed((0.9, snare, 0.0) if hop == 99 else (0.0, 0.0, 0.0))]
+        assert set(found) == told

@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from vj.audio.beat import LEAD, Beat
+from vj.audio.beat import DELAY, LEAD, Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import SoundFile
 from vj.audio.network import EarWeights
@@ -25,7 +25,7 @@ from vj.errors import SoundError
 
 log = logging.getLogger("vj")
 
-SURE, DENIED = 0.3, 0.03  # confidence from which beats are told; at which the ear by rule denies them
+SURE = 0.3  # confidence from which beats are told
 BEFORE, AFTER = 4.0, 1.0  # s: what is sure here was so this long before, and is for a while after
 LONGEST = 3600.0  # s, of longer files the rest is heard as if live
 
@@ -42,34 +42,29 @@ class Known:
 
 
 def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", seconds: float = LONGEST) -> Known:
-    """Listens to a file, about fifteen times as quickly as it plays; weights: as of FeatureExtractor, whose network hears the
-    beats here. That there are any at all the ear by rule must at least not deny, and it says where bars begin.
+    """Listens to a file, about fifteen times as quickly as it plays; weights: as of FeatureExtractor.
 
     seconds: of the file, from its beginning, that are of interest.
 
     Raises SoundError where it cannot be read.
     """
-    ears = [FeatureExtractor(weights=weights, beats=True), FeatureExtractor(weights=None)]
-    ears = ears if ears[0].beats_by_network else ears[1:]
-    ear, judge = ears[0], ears[-1]
+    ear = FeatureExtractor(weights=weights)
     ear.beat.pointer = record = _Recorder(ear.beat.pointer)
     confidence, positions, heard = [], [], math.inf
     with SoundFile(path) as sound:
         length = sound.seconds
         for block in sound.blocks(ear.hop):
-            for one in ears:
-                one.feed(block)
-            confidence.append([one.features.tempo_confidence for one in ears])
-            positions += [(e.time, e.position) for e in judge.events() if isinstance(e, Beat)]
+            ear.feed(block)
+            confidence.append(ear.features.tempo_confidence)
+            positions += [(e.time, e.position) for e in ear.events() if isinstance(e, Beat)]
             if ear.features.time > min(seconds, LONGEST):
                 heard = ear.features.time
                 break
     hops = record.decode()
-    times = (hops + 1) * ear.step - ear.beat.delay
-    near = round(BEFORE / ear.step), round(AFTER / ear.step)
-    sure = [_widened(np.array(of_one), *near) for of_one in zip(*confidence, strict=True)]
-    known, judged = [s[np.clip(hops, 0, len(s) - 1)] if len(hops) else np.zeros(0) for s in (sure[0], sure[-1])]
-    keep = (known > SURE) & (judged > DENIED) & (times >= 0)
+    times = (hops + 1) * ear.step - DELAY
+    sure = _widened(np.array(confidence), round(BEFORE / ear.step), round(AFTER / ear.step))
+    known = sure[np.clip(hops, 0, len(sure) - 1)] if len(hops) else np.zeros(0)
+    keep = (known > SURE) & (times >= 0)
     return Known(times[keep], _places(times[keep], positions), known[keep], length, heard)
 
 

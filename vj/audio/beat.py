@@ -1,8 +1,9 @@
 """Where the beat is: what was heard in a hop goes in; tempo, phase, the next beat and a confidence come out.
 
-A bar pointer (see vj/audio/pointer.py) run forward, by one of two kinds of evidence: the network's activations (hear), or,
-where there is no network, a classical onset strength and its autocorrelation (feed). A hand may tap, halve, double, nudge
-or set the one. Knows no sound, no spectrum and no clock: time is counted in hops.
+A bar pointer (see vj/audio/pointer.py) run forward by two kinds of evidence: a classical onset strength with its
+autocorrelation, and, where there is a network, what that takes for likely. Each errs elsewhere, and what both say is
+better than either. A hand may tap, halve, double, nudge or set the one. Knows no sound, no spectrum and no clock: time is
+counted in hops.
 """
 
 import math
@@ -12,28 +13,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vj.audio.bar import BarByNetwork, BarBySigns
+from vj.audio.bar import Bar
 from vj.audio.pointer import Pointer
 from vj.audio.pulse import Pulse
 
 DELAY = 0.02  # s from a beat to the hop in which its onset strength stands
 LEAD = 0.03  # s before the beat at which it is said, so that a light can land on it
-TRUST = 0.4  # weight of one look at the tempo
+TRUST = 0.4  # weight of one look at the tempo by rule
 FLOOR = 0.4  # a hop without any onset, against a mean one
 EVERY = 0.1  # s between looks at the tempo
-SHOWN, HIDDEN = 0.12, 0.09  # confidence at which beats begin and cease to be told, without a network
+SOON = (0.5, 1.5)  # s that must be heard before the network is believed, and the rule
+SHOWN, HIDDEN = 0.12, 0.09  # confidence at which beats begin and cease to be told
 CALM_FALL = 3.0  # s, confidence falls this slowly, so that a breakdown is held through
 
-NET_LEAD = 0.02  # s before the beat at which it is said, with a network
-NET_DELAY = 0.011  # s from a beat to the hop in which the network says it most clearly
-NET_ZONE = 20  # the beat takes 1/20 of a period
-NET_RESTART = 1e-5  # chance per hop that everything starts anew
-NET_TRUST, NET_FLOOR = 0.15, 0.05  # weight of one look at the tempo, and what is left of a tempo that is not seen at all
+NET_EARLY = 0.01  # s by which the network says a beat before its onset strength stands
+NET_SHARE = 0.75  # power of the network's odds beside the onset strength
+NET_USUAL = 0.05  # chance of a beat in a hop of which nothing is known
 NET_WEIGHT = (4.0, 5.0)  # by which beats and downbeats were favoured in training, undone here
-NET_SHOWN, NET_HIDDEN = 0.45, 0.3
-CLEAR, AGREED = (16.0, 0.23), (20.0, 0.88)  # slope and middle: chance of a beat where one was told; unity of the pointer
-HOLD = (1.5, 10.0)  # s, confidence falls this slowly while there is sound: the longer it was held, the slower, for breakdowns
-COMB_TRUST, COMB_FLOOR = 0.4, 0.05  # likewise of the comb over what the network said, at every other look
+BOTH_TRUST = 0.2  # weight of one look at the tempo by rule, where there is a network too,
+NET_TRUST, NET_FLOOR = 0.1, 0.05  # and of the network's, and what is left of a tempo that it does not see at all
+CLEAR = (12.0, 1.0)  # slope and middle of the network's certainty, by how clear its beats are
+DENIED = 4.0  # by so much the rule must be surer where the network denies that there is a pulse
+PULSE = 0.7  # s over which it is asked that
 BY_HAND = 20.0  # s, a tempo tapped or an octave chosen holds against what is heard
 
 
@@ -47,22 +48,18 @@ class Beat:
 
 
 class BeatTracker:
-    """feed() or hear() once a hop; then read tempo, confidence, phase, next_beat.
+    """feed() once a hop; then read tempo, confidence, phase, next_beat.
 
-    hop: s between two calls; by_network: whether hear() will be called, or feed().
+    hop: s between two calls.
     tempo: beats a minute, 0 unknown; confidence: 0..1; phase: 0..1, 0 on the beat; next_beat: s, 0 unknown.
     """
 
-    def __init__(self, hop: float = 0.01, by_network: bool = False) -> None:
+    def __init__(self, hop: float = 0.01) -> None:
         self.hop = hop
         self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
-        self.pointer = Pointer(hop, NET_ZONE, NET_RESTART) if by_network else Pointer(hop)
-        self.delay = NET_DELAY if by_network else DELAY
-        self._lead = NET_LEAD if by_network else LEAD
-        self._thresholds = (NET_HIDDEN, NET_SHOWN) if by_network else (HIDDEN, SHOWN)
-        self._signs, self._downbeats = BarBySigns(), BarByNetwork()
-        self._bar = self._downbeats if by_network else self._signs
-        self._pulse = Pulse(hop, votes=not by_network)
+        self.pointer = Pointer(hop)
+        self._bar = Bar()
+        self._pulse = Pulse(hop)
         self._taps: list[float] = []
         self._by_hand = (0.0, 0.0)  # period in hops, until which time in s
         self._shift = 0.0  # s, beats are told later by this, as a hand wished
@@ -71,54 +68,49 @@ class BeatTracker:
         self._last = -(10**6)  # hop of the last beat
         self._recent: deque[int] = deque(maxlen=8)  # hops of the last beats
         self._shown = False
-        self._sure, self._unity = 0.0, 0.0  # the network's pulse and the pointer's unity, of the last second
-        self._looks = 0
-        self._held_for = 0.0  # s, for which there has been a pulse, HOLD[1] at most
-        self._best = 0.0  # chance of the beat told last
-        self._chances: deque[float] = deque(maxlen=8)  # of the beats before
+        late = round(NET_EARLY / hop)
+        self._kept: deque[tuple[float, float]] = deque([(0.0, 0.0)] * late, maxlen=late + 1)  # beat, downbeat by the network
+        self._chances = np.zeros(len(self._pulse.memory))  # of a beat, by the network; the newest is last
+        self._sure = 1.0  # how likely there is a pulse, by the network
 
     @property
     def time(self) -> float:
         """s heard so far."""
         return self._hops * self.hop
 
-    def hear(
-        self, heard: Sequence[float], colour: np.ndarray, belief: tuple[np.ndarray, np.ndarray] | None, quiet: bool
-    ) -> Beat | None:
-        """What the network says of this hop. heard: chances 0..1 in the order of its OUTPUTS; colour: (n,) of the sound.
-
-        belief: (bpm, their chances), at every look at the tempo, else None; quiet: there is no sound at all.
-        Returns the beat to be told now.
-        """
-        hop = self._hops
-        self._hops += 1
-        beat, downbeat, kick, snare, _, pulse = heard
-        self._downbeats.hear(downbeat / (downbeat + NET_WEIGHT[1] * (1 - downbeat)), kick, snare, colour)
-        chance = min(max(beat / (beat + NET_WEIGHT[0] * (1 - beat)), 0.01), 0.98)
-        self._pulse.push(beat)
-        if hop - self._last <= round(0.08 / self.hop):
-            self._best = max(self._best, chance)
-        if belief is not None and hop * self.hop >= 0.5:
-            self._look_at_belief(*belief, pulse, quiet)
-        period, position = self.pointer.step(chance * (NET_ZONE - 1) / (1 - chance))
-        return self._tell(hop, period, position)
-
     def feed(
-        self, onset: float, low: float = 0.0, snare: float = 0.0, colour: np.ndarray | None = None, quiet: bool = False
-    ) -> Beat | None:
+        self, onset: float, low: float = 0.0, snare: float = 0.0, colour: np.ndarray | None = None, quiet: bool = False,
+        heard: Sequence[float] | None = None, belief: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Beat | None:  # fmt: skip
         """onset: strength of this hop, >= 0, any scale that stays within about 100:1. Returns the beat to be told now.
 
         low, snare: strengths of bass and snare onsets, colour: (n,) spectrum; they tell where the bar begins.
-        quiet: there is no sound at all.
+        quiet: there is no sound at all. heard: the network's chances 0..1, in the order of its OUTPUTS, if there is one;
+        belief: (bpm, their chances), at its every look at the tempo.
         """
         hop = self._hops
         self._hops += 1
         self._pulse.push(onset)
         self._mean += (onset - self._mean) * max(0.002, 1 / (hop + 5))
-        self._signs.hear(low, snare, colour)
-        if hop * self.hop >= 1.5 and hop % round(EVERY / self.hop) == 0:
-            self._look_at_tempo(quiet)
-        period, position = self.pointer.step(onset / max(self._mean, 1e-6) + FLOOR)
+        likelihood = onset / max(self._mean, 1e-6) + FLOOR
+        downbeat = None
+        if heard is not None:
+            self._kept.append((heard[0], heard[1]))
+            beat, downbeat = self._kept[0]
+            self._chances[:-1] = self._chances[1:]
+            self._chances[-1] = beat
+            chance = min(max(_fair(beat, NET_WEIGHT[0]), 0.01), 0.98)
+            likelihood *= (chance / (1 - chance) * (1 - NET_USUAL) / NET_USUAL) ** NET_SHARE
+            downbeat = _fair(downbeat, NET_WEIGHT[1])
+            self._sure += (heard[5] - self._sure) * max(self.hop / PULSE, 1 / (hop + 1))
+        self._bar.hear(low, snare, colour, downbeat)
+        if belief is not None and self.time > SOON[0]:
+            tempi, seen = belief
+            seen = self._held(np.interp(60 / self.hop / self.pointer.periods, tempi, seen / seen.max()))
+            self.pointer.weigh(((seen + NET_FLOOR) / (1 + NET_FLOOR)) ** NET_TRUST)
+        if hop and hop % round(EVERY / self.hop) == 0:
+            self._look_at_tempo(quiet, heard is not None)
+        period, position = self.pointer.step(likelihood)
         return self._tell(hop, period, position)
 
     def tap(self, time: float) -> None:
@@ -139,7 +131,7 @@ class BeatTracker:
         period = self.pointer.exact_period() / factor
         if self.pointer.within(period) == period:
             self._by_hand = (period, self.time + BY_HAND)
-            since = self.time + self.delay - self.next_beat if self.next_beat else 0.0
+            since = self.time + DELAY - self.next_beat if self.next_beat else 0.0
             self.pointer.place(since / self.hop if self.next_beat else 0.0, period)
 
     def nudge(self, seconds: float) -> None:
@@ -154,7 +146,7 @@ class BeatTracker:
 
     def _since(self, time: float) -> float:
         """Hops since a beat at `time`, by the pointer's count."""
-        return (self.time - time - self._shift + self.delay) / self.hop
+        return (self.time - time - self._shift + DELAY) / self.hop
 
     def _held(self, evidence: np.ndarray) -> np.ndarray:
         """(P,) evidence, or what a hand has said instead of it."""
@@ -163,31 +155,26 @@ class BeatTracker:
             return np.exp(-0.5 * (np.log(self.pointer.periods / period) / 0.06) ** 2)
         return evidence
 
-    def _look_at_belief(self, tempi: np.ndarray, belief: np.ndarray, pulse: float, quiet: bool) -> None:
-        seen = np.interp(60 / self.hop / self.pointer.periods, tempi, belief / belief.max())
-        evidence = self._held(seen)
-        self.pointer.weigh(((evidence + NET_FLOOR) / (1 + NET_FLOOR)) ** NET_TRUST)
-        self._looks += 1
-        if self._hops * self.hop >= 1.5 and self._looks % 2 == 0:
+    def _look_at_tempo(self, quiet: bool, by_network: bool) -> None:
+        doubt = 1.0
+        if self.time > SOON[1]:
             evidence = self._held(self._pulse.evidence(self.pointer.periods))
-            self.pointer.weigh(((evidence + COMB_FLOOR) / (1 + COMB_FLOOR)) ** COMB_TRUST)
-        self._unity += (self.pointer.unity() - self._unity) * 0.2
-        self._sure += (pulse - self._sure) * EVERY / 0.7
-        certainty = 0.0
-        if len(self._chances) >= 3 and not quiet:
-            clear = sum(self._chances) / len(self._chances)
-            z = CLEAR[0] * (clear - CLEAR[1]) + AGREED[0] * (self._unity - AGREED[1])
-            certainty = self._sure / (1 + math.exp(-z))
-        self._held_for = max(0.0, min(HOLD[1], self._held_for + (EVERY if certainty > 0.5 else -0.2 * EVERY)))
-        rate = EVERY / (0.4 if certainty > self.confidence else 1.0 if quiet else max(HOLD[0], self._held_for))
-        self.confidence += (certainty - self.confidence) * rate
-
-    def _look_at_tempo(self, quiet: bool) -> None:
-        evidence = self._held(self._pulse.evidence(self.pointer.periods))
-        self.pointer.weigh(((evidence + 0.1) / 1.1) ** TRUST)
-        certainty = 0.0 if quiet else self._certainty()
+            self.pointer.weigh(((evidence + 0.1) / 1.1) ** (BOTH_TRUST if by_network else TRUST))
+            doubt -= self._certainty()
+        if by_network and self.time > SOON[0]:
+            doubt *= 1 - self._clarity()
+        certainty = 0.0 if quiet else 1 - doubt
         rate = EVERY / (0.7 if certainty > self.confidence else 1.0 if quiet else CALM_FALL)
         self.confidence += (certainty - self.confidence) * rate
+
+    def _on_beats(self, memory: np.ndarray) -> tuple[float, float]:
+        """The mean peak of the newest values on the last beats, and how high peaks usually are; (0, 1): too few beats yet."""
+        now = self._hops - len(memory)  # hop of memory[0]
+        past = [memory[max(0, b - now - 3) : b - now + 4].max(initial=0.0) for b in self._recent if b - now >= 3]
+        if len(past) < 3:
+            return 0.0, 1.0
+        heard = memory[max(len(memory) - 400, len(memory) - self._hops) :]
+        return float(np.mean(past)), float(heard[: len(heard) // 7 * 7].reshape(-1, 7).max(1).mean())
 
     def _certainty(self) -> float:
         """0..1: is there a pulse at all? Logistic in three signs, calibrated on music and on sounds without pulse.
@@ -196,35 +183,33 @@ class BeatTracker:
         two of them must agree.
         """
         alike = self._pulse.alike(self.pointer.period)
-        strength = self._pulse.memory
-        now = self._hops - len(strength)  # hop of strength[0]
-        past = [strength[max(0, b - now - 3) : b - now + 4].max(initial=0.0) for b in self._recent if b - now >= 3]
-        if len(past) < 3:
+        strength, usual = self._on_beats(self._pulse.memory)
+        if not strength:
             return 0.0
-        heard = strength[max(len(strength) - 400, len(strength) - self._hops) :]
-        usual = heard[: len(heard) // 7 * 7].reshape(-1, 7).max(1).mean()
-        contrast = np.mean(past) / (usual + 1e-9)
-        alike, contrast = np.clip(alike, -0.1, 0.6), np.log(np.clip(contrast, 1, 2.5))
+        alike, contrast = min(max(alike, -0.1), 0.6), math.log(min(max(strength / (usual + 1e-9), 1.0), 2.5))
         unity = self.pointer.unity()
-        z = 12.7 * alike * contrast + 1.2 * contrast * unity + 11.1 * alike * unity - 4.7
-        return float(1 / (1 + np.exp(-z)))
+        z = 12.7 * alike * contrast + 1.2 * contrast * unity + 11.1 * alike * unity - 4.7 - DENIED * (1 - self._sure)
+        return 1 / (1 + math.exp(-z))
+
+    def _clarity(self) -> float:
+        """0..1: likewise by the network: how likely it takes the beats, and how they stand out from all that it hears."""
+        chance, usual = self._on_beats(self._chances)
+        return self._sure / (1 + math.exp(-CLEAR[0] * (chance * min(chance / (usual + 0.05), 2.0) - CLEAR[1])))
 
     def _tell(self, hop: int, period: int, position: int) -> Beat | None:
         ahead = period - position if position > 0 else 0
-        self._shown = self.confidence > self._thresholds[not self._shown]
+        self._shown = self.confidence > (SHOWN if not self._shown else HIDDEN)
         exact = self.pointer.exact_period() if self._shown else float(period)
         self.tempo = 60 / (exact * self.hop) if self._shown else 0.0
-        sounds = (hop + 1 + ahead) * self.hop - self.delay + self._shift  # s, the beat next to come by the model
+        sounds = (hop + 1 + ahead) * self.hop - DELAY + self._shift  # s, the beat next to come by the model
         told = (hop + 1) * self.hop
-        lead = round((self._lead - self._shift) / self.hop)
+        lead = round((LEAD - self._shift) / self.hop)
         beat = None
         if (ahead <= lead or position <= 1) and hop - self._last > 0.6 * period:
             if position <= 1 and ahead > lead:
                 sounds -= period * self.hop
             self._last = hop
-            self._chances.append(self._best)
-            self._best = 0.0
-            self._recent.append(round((sounds + self.delay) / self.hop) - 1)
+            self._recent.append(round((sounds + DELAY) / self.hop) - 1)
             place = self._bar.turn()
             if self._shown:
                 beat = Beat(max(sounds, 0.0), told, place)
@@ -233,3 +218,8 @@ class BeatTracker:
         self.next_beat = sounds if self._shown else 0.0
         self.phase = float(1 - (sounds - told) / (exact * self.hop)) % 1.0 if self._shown else 0.0
         return beat
+
+
+def _fair(chance: float, weight: float) -> float:
+    """A chance of which those who learnt it were shown what is there `weight` times as often as what is not."""
+    return chance / (chance + weight * (1 - chance))

@@ -1,6 +1,7 @@
 """Samples in, AudioFeatures out, every 10 ms and causally: level, loudness, bands, onsets, beat.
 
-Onsets are heard by a small network, where its weights can be read, beats by classical means, or both by either.
+Onsets are heard by a small network, where its weights can be read, beats by it and by classical means together; without
+it, all by classical means.
 
 The same samples give the same values, bit for bit, whatever the blocks they come in. Knows no device, file or clock.
 Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
@@ -17,8 +18,8 @@ from vj.audio.files import RATE, clean
 from vj.audio.form import Form
 from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
 from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetChooser, OnsetDetector, OnsetPicker
-from vj.audio.senses import BANDS as BANDS_SEEN
 from vj.audio.senses import EVERY, Senses
+from vj.audio.strokes import Strokes
 from vj.signals import AudioFeatures
 
 BANDS = ((20, 160), (160, 800), (800, 4000), (4000, 16000))
@@ -52,25 +53,25 @@ class FeatureExtractor:
     """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
 
     rate: Hz of the samples; hop: samples between two looks (10 ms is what the tracker is tuned for).
-    weights: of the network that is to hear onsets; "shipped": those that came with the program, if they can be read; None:
-    onsets are heard by rule, as they are where the network hears nothing.
-    beats: whether the network is to hear beats too; by rule they are as good so far (models/ear.md).
+    weights: of the network that is to hear onsets and beats; "shipped": those that came with the program, if they can be
+    read; None: all is heard by rule, as onsets are where the network hears nothing.
     trim: dB by which a hand lifts the input before anything is heard; may be set at any time.
     """
 
     def __init__(
-        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0,
-        beats: bool = False,
-    ) -> None:  # fmt: skip
+        self, rate: int = RATE, hop: int = RATE // 100, weights: EarWeights | str | None = "shipped", trim: float = 0.0
+    ) -> None:
         self.rate, self.hop = rate, hop
         self.step = hop / rate  # s
         if weights == "shipped":
             weights = read_shipped()
-        self._network = Network(weights) if isinstance(weights, EarWeights) else None
+        self._network, second = None, None
+        if isinstance(weights, EarWeights):
+            self._network, second = Network(weights), weights.drums
+        self._strokes, self._looks_twice = Strokes(second), second is not None
         self._senses = Senses(rate, self.step)
         self._picker, self._chooser = OnsetPicker(self.step), OnsetChooser(self.step)
-        self.beats_by_network = beats and self._network is not None
-        self.beat = BeatTracker(self.step, by_network=self.beats_by_network)
+        self.beat = BeatTracker(self.step)
         self.features = AudioFeatures()
         self._onsets = OnsetDetector(self.step)
         self._spectrum = _Spectrum(rate)
@@ -223,17 +224,18 @@ class FeatureExtractor:
 
     def _hear(self, mags: np.ndarray, seen: np.ndarray, quiet: bool, openness: float) -> tuple[list[Onset], Beat | None]:
         """The onsets and the beat of this hop."""
-        network = self._network
-        onsets = self._onsets.feed(self._spectrum.drums(self._window), quiet)
+        network, heard, belief = self._network, None, None
+        bands = self._spectrum.drums(self._window)
+        onsets = self._onsets.feed(bands, quiet)
         if network is not None:
             heard = network.step(seen)
-            onsets = self._chooser.feed(self._picker.feed(heard[2:5], quiet), onsets, heard[5])
-            if self.beats_by_network:
-                belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
-                return onsets, self.beat.hear(heard, seen[:BANDS_SEEN], belief, quiet)
+            shown = self._strokes.shown(seen[: len(mags)], heard, bands)
+            drums = self._strokes.judge(shown) if self._looks_twice else heard[2:5]
+            belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
+            onsets = self._chooser.feed(self._picker.feed(drums, quiet), onsets, heard[5])
         onset, colour = self._rise(mags, openness)
         low, snare, _ = self._onsets.scores
-        return onsets, self.beat.feed(onset, low, snare, colour, quiet=quiet)
+        return onsets, self.beat.feed(onset, low, snare, colour, quiet, heard, belief)
 
     def _relate(self, loud: np.ndarray, openness: float) -> np.ndarray:
         """loud: (5,) RMS of all and of the bands -> (5,) against what is usual here, 0..MOST, 0 when the gate is shut."""

@@ -15,6 +15,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from vj.audio.senses import SIZE
+from vj.audio.strokes import SIZE as SHOWN
 from vj.errors import WeightsError
 
 ARCHITECTURE = "ear-gru-1"
@@ -31,6 +32,12 @@ class EarWeights:
 
     tensors: dict[str, np.ndarray]
     card: dict
+
+    @property
+    def drums(self) -> dict[str, np.ndarray] | None:
+        """What Strokes takes; None where the file has none."""
+        found = {name[6:]: t for name, t in self.tensors.items() if name.startswith("drums.")}
+        return found or None
 
 
 def shipped() -> Path:
@@ -63,6 +70,10 @@ def read(path: str | Path) -> EarWeights:
     shapes |= {"out.weight": (len(OUTPUTS), 2 * state), "out.bias": (len(OUTPUTS),)}
     tempi = len(tensors.get("tempo.bias", ()))
     shapes |= {"tempo.weight": (tempi, 2 * state), "tempo.bias": (tempi,)}
+    hidden = len(tensors.get("drums.one.bias", ()))
+    if hidden:  # a second look at the drums is there or not
+        shapes |= {"drums.one.weight": (hidden, SHOWN), "drums.one.bias": (hidden,), "drums.two.weight": (3, hidden)}
+        shapes |= {"drums.two.bias": (3,), "drums.mean": (SHOWN,), "drums.spread": (SHOWN,)}
     fits = card.get("architecture") == ARCHITECTURE and state > 0 and tempi > 0
     if not fits or any(tensors.get(name, np.zeros(0)).shape != shape for name, shape in shapes.items()):
         raise WeightsError(f"{path} holds weights of another network; install the program again.")

@@ -27,7 +27,8 @@ LOWS, BODY = (0.02, 0.08), (0.05, 0.15)  # share of them in what came, from whic
 FORGET = 4.0  # s, peaks are forgotten
 REST = 0.07  # s between two onsets of a class
 LATE = 0.011  # s from an onset to the end of the hop in which it is told
-NET_LEAST, NET_SHARE = (0.2, 0.5), 0.7  # a chance must reach this share of its class's recent peaks, within these bounds
+NET_LEAST, NET_SHARE = (0.12, 0.4), 0.5  # a chance must reach this share of its class's recent peaks, within these bounds
+NET_RIVAL = 0.8  # and a kick, of its peaks, this much of what a snare is of its own at the same moment, and the reverse
 NET_FORGET = 6.0  # s, those peaks are forgotten
 NET_REST = 0.06  # s between two onsets of a class that the network hears
 NET_LATE = 0.013  # s from an onset to the end of the hop in which the network tells it
@@ -58,10 +59,12 @@ class OnsetPicker:
         """chances: of CLASSES in this hop, 0..1. quiet: there is no sound, tell nothing."""
         self._hops += 1
         told, found = self._hops * self.hop, []
+        peaks = self._peaks = [max(p * self._forget, c) for p, c in zip(self._peaks, chances, strict=True)]
+        kick, snare, _ = (c / p for c, p in zip(chances, peaks, strict=True))  # brushes, or drums far off, are less sure
+        outdone = (kick < NET_RIVAL * snare, snare < NET_RIVAL * kick, False)
         for k, chance in enumerate(chances):
-            self._peaks[k] = max(self._peaks[k] * self._forget, chance)  # brushes, or drums far off, are less sure
-            clear = chance > min(max(NET_SHARE * self._peaks[k], NET_LEAST[0]), NET_LEAST[1])
-            due = clear and chance >= self._before[k] and self._hops - self._last[k] >= self._rest
+            clear = chance > min(max(NET_SHARE * peaks[k], NET_LEAST[0]), NET_LEAST[1])
+            due = clear and not outdone[k] and chance >= self._before[k] and self._hops - self._last[k] >= self._rest
             if due and not quiet:
                 self._last[k] = self._hops
                 found.append(Onset(max(0.0, told - NET_LATE), CLASSES[k], min(1.0, 0.3 + 0.7 * chance), told))

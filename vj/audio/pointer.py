@@ -1,27 +1,28 @@
-"""The bar pointer: how likely each period and each place within it is, moved on hop by hop, forward only.
+"""The bar pointer: how likely the best course to each period and each place within it is, moved on hop by hop, forward only.
 
 The model of Whiteley, Cemgil and Godsill (2006) in the state space of Krebs, Boeck and Widmer (2015). Time is counted in
-hops; what makes a hop a likely beat is none of its business.
+hops; what makes a hop a likely beat is none of its business. Of the courses that meet in a state the likeliest alone
+goes on (Viterbi, read at its newest end): many vague ones do not outweigh one that fits all the way.
 """
 
 import numpy as np
 
 FASTEST, SLOWEST = 215.0, 55.0  # beats a minute
-ZONE = 40  # the beat takes 1/40 of a period
-RESTART = 1e-4  # chance per hop that everything starts anew
+ZONE = 30  # the beat takes 1/30 of a period
+RESTART = 1e-5  # chance per hop that everything starts anew
 CHANGE = 60.0  # how unlikely a change of period is, exp(-CHANGE * relative change)
 
 
 class Pointer:
     """The bar pointer: probabilities over (period, hops since the beat), all periods laid end to end in one array."""
 
-    def __init__(self, hop: float, zone: int = ZONE, restart: float = RESTART) -> None:
+    def __init__(self, hop: float) -> None:
         self.periods = np.arange(int(np.ceil(60 / FASTEST / hop)), int(60 / SLOWEST / hop) + 1)  # (P,) hops
         self._first = np.concatenate([[0], np.cumsum(self.periods)[:-1]])
         self._final = self._first + self.periods - 1
         self._row = np.repeat(np.arange(len(self.periods)), self.periods)  # (S,) which period a state belongs to
         self._since = np.arange(len(self._row)) - self._first[self._row]  # (S,) hops since the beat
-        inside = np.clip(self.periods[self._row] / zone + 0.5 - self._since, 0, 1)  # (S,) how much of a state is on the beat
+        inside = np.clip(self.periods[self._row] / ZONE + 0.5 - self._since, 0, 1)  # (S,) how much of a state is on the beat
         self._zone = np.flatnonzero(inside)
         self._inside = inside[self._zone].astype(np.float32)
         change = np.exp(-CHANGE * np.abs(self.periods[None] / self.periods[:, None] - 1))
@@ -29,8 +30,7 @@ class Pointer:
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
         usual = np.exp(-0.5 * (np.log(60 / self.periods / hop / 118) / 0.45) ** 2) / self.periods
         start = usual[self._row] / usual[self._row].sum()
-        self._keep = np.float32(1 - restart)
-        self._restart = (restart * start).astype(np.float32)
+        self._restart = (RESTART * start).astype(np.float32)
         self._start = start.astype(np.float32)
         self._p = self._start.copy()  # (S,), sums to 1
         self._turn = np.exp(2j * np.pi * self._since / self.periods[self._row]).astype(np.complex64)
@@ -42,18 +42,12 @@ class Pointer:
         p = self._p
         ends = p[self._final]
         p[1:] = p[:-1].copy()
-        p[self._first] = ends @ self._change
-        p *= self._keep
-        p += self._restart
+        p[self._first] = (ends[:, None] * self._change).max(0)
+        np.maximum(p, self._restart, out=p)
         p[self._zone] *= np.exp(np.float32(np.log(likelihood)) * self._inside)
         p /= p.sum()
-        self._mass = mass = np.add.reduceat(p, self._first)
-        around = mass.copy()
-        around[1:] += mass[:-1]
-        around[:-1] += mass[1:]
-        row = int(np.argmax(around))
-        low, high = max(0, row - 1), min(len(mass), row + 2)
-        best = self._first[low] + int(np.argmax(p[self._first[low] : self._final[high - 1] + 1]))
+        self._mass = np.add.reduceat(p, self._first)
+        best = int(np.argmax(p))
         self.period = int(self.periods[self._row[best]])
         return self.period, int(self._since[best])
 

@@ -1,4 +1,4 @@
-"""What periods are in the last seconds of onset strength: the evidence for a tempo where there is no network.
+"""What periods are in the last seconds of onset strength: the evidence for a tempo by rule.
 
 A comb over the autocorrelation of the last six seconds (Davies and Plumbley 2007; Stark, Davies and Plumbley 2009),
 folded into one octave so that half and double do not fight. Time is counted in hops.
@@ -14,10 +14,10 @@ VOTES = 20  # looks at the tempo, three quarters of which must agree on that
 
 
 class Pulse:
-    """The last seconds of onset strength, and what periods are in them. votes: for half or double beyond the octave."""
+    """The last seconds of onset strength, and what periods are in them."""
 
-    def __init__(self, hop: float, votes: bool = True) -> None:
-        self._hop, self._has_votes = hop, votes
+    def __init__(self, hop: float) -> None:
+        self._hop = hop
         self.memory = np.zeros(round(MEMORY / hop))  # the newest is last
         self._heard = 0
         self._bpm = np.arange(COMMON[0], COMMON[1] + 1)
@@ -53,8 +53,8 @@ class Pulse:
         belief = self._belief / self._belief.max()
         best = self._candidates[np.argmax(belief)]
         quarter, half, one, two = (own[round(best * k) - 1 :][:3].max() for k in (0.25, 0.5, 1, 2))
-        doubled = self._has_votes and self._doubled.say(half > EVEN * one and quarter < BARE * half)
-        halved = self._has_votes and self._halved.say(one < BARE * two)
+        doubled = self._doubled.say(half > EVEN * one and quarter < BARE * half)
+        halved = self._halved.say(one < BARE * two)
         bpm = 60 / self._hop / periods
         far = np.log(bpm / np.clip(bpm, *COMMON))
         weights = np.zeros(len(periods))
