@@ -55,7 +55,7 @@ def test_sketches_alone_teach_the_painter_to_follow_codes():
     trainer = student.trainer
     losses = []
     for _ in range(60):
-        part = sketch(trainer.net, trainer.dataset, trainer.rough, "cpu", True)
+        part = sketch(trainer.net, trainer.dataset, trainer.rough, "cpu", 1)
         losses.append(float(part.detach()))
         trainer._learn({"paint": part})
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])

@@ -45,16 +45,16 @@ def news(after: torch.Tensor, strip: int, newest: int = 4) -> torch.Tensor:
     return whole_cells(unlike[..., -newest:]).unflatten(2, (-1, 4)).mean((1, 3, 4))
 
 
-def grade_paint(painted, choice, proposals, pasted, target, missing, rows, medians, told, eager=False) -> torch.Tensor:
+def grade_paint(painted, choice, proposals, pasted, target, missing, rows, medians, told, young=False) -> torch.Tensor:
     """How like the target what is painted is, most of all where nothing goes on with it, and whether it is known where to
     paint. All (B, ..., H, S); proposals (B, 1 + copies, 3, H, S); pasted: what was known, painted where it is not; medians and
-    told as in unlike_each; eager: what is told is painted, though badly, and its code soon says something."""
+    told as in unlike_each; young: what is told is painted, though badly, and its code soon says something."""
     detail = sum(F.pad(slope.abs().mean(1, keepdim=True), pad) for slope, pad in
                  zip(slopes(target), ((1, 0, 0, 0), (0, 0, 1, 0)), strict=True))  # fmt: skip
     with torch.no_grad():
         unlike = unlike_each(proposals, target, medians, told)
         unlike[:, 0] += COPIED
-        if eager:
+        if young:
             unlike[:, 0] -= EAGERLY * (told > 0).float().repeat_interleave(4, 1)[:, : target.shape[2], None]
         new = (unlike[:, 1:].amin(1, keepdim=True) / 0.05).clamp(0, 1)  # what nothing goes on with: to be painted
     weight = (0.05 + missing * rows * (0.3 + 6 * new)) * (1 + 12 * box(box(detail)))
@@ -74,9 +74,10 @@ def grade_grain(painted, choice, proposals, known, rough, target, missing, rows)
     return GRAIN * wrong
 
 
-def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, eager: bool) -> torch.Tensor:
+def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, level: int | None) -> torch.Tensor:
     """A quick lesson in painting from codes: many small pieces of the footage's edge, from where most stands, of which the
-    last px are missing. Neither the trunk nor its features take part. eager: what is news is told, by its first group."""
+    last px are missing. Neither the trunk nor its features take part. level: by how many
+    groups what is news is told; None: what the encoder takes for worth telling."""
     S, tall = net.config.strip, min(SKETCH, net.config.height)
     before, after, speed = (part.to(device) for part in dataset.edges(SKETCHES, S + transport.USUAL))
     stands = whole_cells((after[..., -9:-1] - after[..., -8:]).abs().mean((1, 3), keepdim=True))[:, 0, :, 0]
@@ -85,7 +86,7 @@ def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, eager: boo
     rows = (first + torch.arange(tall, device=device))[:, None, :, None].expand(-1, 3, -1, after.shape[3])
     before, after = before.gather(2, rows), after.gather(2, rows)
     code, need = net.encoder.parts(before, after, speed)
-    gate = (news(after, S) > NEWS).long() if eager else levels(need)
+    gate = levels(need) if level is None else (news(after, S) > NEWS).long() * level
     dice = (rough.random(*gate.shape) * (GROUPS + 1)).long()
     told = torch.where(rough.random(*gate.shape) < FLIPPED, dice, gate)
     code = code * told_groups(told)
@@ -97,4 +98,4 @@ def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, eager: boo
     _, proposals = worlds.fill(target, missing > 0, usual, painted, choice, 0.0, told)
     weight = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
     pasted = torch.where(missing > 0, painted, target)
-    return grade_paint(painted, choice, proposals, pasted, target, missing, weight, usual, told, eager)
+    return grade_paint(painted, choice, proposals, pasted, target, missing, weight, usual, told, level == 1)

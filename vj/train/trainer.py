@@ -61,7 +61,7 @@ class TrainConfig:
 
 
 ONLY = ("picture", "painter", "prior")  # all but the prior; what fills the strip; what draws the code
-EAGER = 1500  # steps in which a cell is told, by its first group, where nothing goes on with what enters
+EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 CAUTIOUS = 0.3  # of the rate, for the prior meanwhile: at the full rate one of four was lost within its first 300 steps
 GAPS, AT_FIRST, FIRST = 0.3, 0.9, 2000  # share of the pictures with a gap cut: in the end, at first, until which step
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
@@ -123,12 +123,17 @@ class Trainer:
         """Young, it tells where news is: what telling is worth shows only when there is a code that says something."""
         return self.steps < EAGER
 
+    @property
+    def _young(self) -> bool:
+        """Younger still, by the first group of the code alone."""
+        return self.steps < SECOND
+
     def _step(self) -> None:
         config, net = self.config, self.net
         dreaming = {"": config.dreaming, "prior": 1.0}.get(config.only, 0.0)
         dreams = config.only == "prior" or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if dreams else self.share / (1 - dreaming)
-        for group, share in zip(self.optimiser.param_groups, (1.0, CAUTIOUS if self._eager else 1.0), strict=True):
+        for group, share in zip(self.optimiser.param_groups, (1.0, CAUTIOUS if self._young else 1.0), strict=True):
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
@@ -142,7 +147,8 @@ class Trainer:
             return
         if self.steps < SKETCHING and not config.only and self.rough.random(1).item() < SKETCHED:
             with quick():
-                self._learn({"paint": sketch(net, self.dataset, self.rough, self.device, self._eager)} | self._prior_too())
+                level = 1 if self._young else GROUPS if self._eager else None
+                self._learn({"paint": sketch(net, self.dataset, self.rough, self.device, level)} | self._prior_too())
             return
         depth = 0
         if self.steps > 100:
@@ -238,7 +244,7 @@ class Trainer:
         all would be, for everything there differs from the footage; the prior would learn to tell all the time."""
         if self._eager:
             need = news(batch.frames[:, at], self.net.config.strip) - NEWS
-            return torch.stack([need] + [torch.full_like(need, -1.0)] * (GROUPS - 1), 1)
+            return torch.stack([need, *[torch.full_like(need, -1.0) if self._young else need] * (GROUPS - 1)], 1)
         return self.net.encoder.parts(batch.frames[:, at - 1], batch.frames[:, at], batch.controls[:, at, 0])[1]
 
     def _astray(self, shown: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
@@ -310,7 +316,7 @@ class Trainer:
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
         pasted = torch.where(missing > 0, painted, moved)
-        paint = grade_paint(painted, choice, proposals, pasted, target, missing, rows, usual, tells, self._eager)
+        paint = grade_paint(painted, choice, proposals, pasted, target, missing, rows, usual, tells, self._young)
         parts = {"paint": paint}
         if not self._eager:
             parts["grain"] = grade_grain(painted, choice, proposals, known, rough, target, missing, rows)
