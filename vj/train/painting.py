@@ -76,8 +76,8 @@ def grade_grain(painted, choice, proposals, known, rough, target, missing, rows)
 
 def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, level: int | None) -> torch.Tensor:
     """A quick lesson in painting from codes: many small pieces of the footage's edge, from where most stands, of which the
-    last px are missing. Neither the trunk nor its features take part. level: by how many
-    groups what is news is told; None: what the encoder takes for worth telling."""
+    last px are missing. Neither the trunk nor its features take part. level: by how many groups what is news is told; None: by
+    as many as the encoder takes for worth telling."""
     S, tall = net.config.strip, min(SKETCH, net.config.height)
     before, after, speed = (part.to(device) for part in dataset.edges(SKETCHES, S + transport.USUAL))
     stands = whole_cells((after[..., -9:-1] - after[..., -8:]).abs().mean((1, 3), keepdim=True))[:, 0, :, 0]
