@@ -19,6 +19,14 @@ def test_a_box_is_a_mean(tall, wide, counted):
     assert torch.allclose(planes.box(x, tall, wide, counted), theirs, atol=1e-6)
 
 
+def test_training_may_use_what_the_show_asked_for_first():
+    with torch.inference_mode():
+        planes.box(torch.zeros(1, 1, 13, 17))
+    x = plane(1, 1, 13, 17).requires_grad_()
+    planes.box(x).sum().backward()
+    assert x.grad.isfinite().all()
+
+
 def test_halves_are_means_of_four():
     x = plane(2, 3, 8, 12)
     assert torch.allclose(planes.halve(x), F.avg_pool2d(x, 2), atol=1e-6)

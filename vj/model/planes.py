@@ -24,6 +24,7 @@ def box(x: torch.Tensor, tall: int = 3, wide: int = 3, counted: bool = True) -> 
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # the show may ask first, and training could not use what it is given then
 def _share(H: int, W: int, tall: int, wide: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """1 over how many pixels of the box around each pixel are inside: (H, W)."""
     sides = []
