@@ -6,7 +6,7 @@ import torch
 from small import SMALL
 
 from vj.model import world as worlds
-from vj.model.net import CODE_DIMS, DIGITS, GRAINS, GRAINY, GROUPS, SMOOTH, Net, code_index, code_values, levels, told_groups
+from vj.model.net import CODE_DIMS, DIGITS, GRAINLESS, GRAINS, GRAINY, GROUPS, Net, code_index, code_values, levels, told_groups
 from vj.model.prior import Dice
 from vj.model.transport import PROPOSALS
 from vj.train.losses import unlikeness
@@ -76,7 +76,7 @@ def test_what_enters_has_grain_of_the_strength_that_is_learnt():
             world = worlds.step(net, world, controls, code, torch.zeros(1), grain=white)
             if frame in (40, 199):
                 found.append((float(world.lattice.mean()), float(world.lattice.std())))
-    wanted = GRAINY / (1 + math.exp(SMOOTH - 3))
+    wanted = GRAINY / (1 + math.exp(GRAINLESS - 3))
     for mean, spread in found:
         assert abs(mean - 128 / 255) < 0.004 and 0.8 * wanted < spread < 1.2 * wanted
 

@@ -55,7 +55,7 @@ DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, draw
 CODE_DIMS = DIGITS * GROUPS
 CODES = CODE_LEVELS**DIGITS  # values of a group
 GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coarse, and their largest standard deviation
-SMOOTH = 5.0  # its logit is less by this: at first there is next to none
+GRAINLESS = 5.0  # its logit is less by this: at first there is next to none
 DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
 LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
 EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
@@ -194,9 +194,10 @@ class Painter(nn.Module):
         # would have to find out where within a cell it is.
         self.draft = nn.Sequential(nn.Conv1d(CODE_DIMS, 96, 3, padding=1), nn.SiLU(), nn.Conv1d(96, DRAFT * DRAFTED, 1))
         _lively(self.draft)
-        self.stem = nn.Conv2d(12 + 4 + 6 + config.widths[0] + DRAFT + 1, width, 3, padding=1)
+        known = 12 + 4 + 6  # moved, entered, rows
+        self.stem = nn.Conv2d(known + config.widths[0] + DRAFT + 1, width, 3, padding=1)
         with torch.no_grad():
-            self.stem.weight[:, 22 : 22 + config.widths[0]] = 0  # the trunk's features mean nothing at first
+            self.stem.weight[:, known : known + config.widths[0]] = 0  # the trunk's features mean nothing at first
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
         self.head = nn.Conv2d(width, 12 + 4 * (1 + PROPOSALS + GRAINS), 3, padding=1)  # colours; painted or which copy; grain
         self.direct = nn.Conv2d(DRAFT, 12, 1)  # from the draft straight to colours: so the code says something from the first
@@ -222,7 +223,7 @@ class Painter(nn.Module):
         out = self.head(F.silu(h))
         out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1), 2)
         beside = torch.logit(drawn_on(moved, entered > 0).clamp(0.02, 0.98)).to(dtype)
-        grain = GRAINY * torch.sigmoid(out[:, 4 + PROPOSALS :] * 3 - SMOOTH)
+        grain = GRAINY * torch.sigmoid(out[:, 4 + PROPOSALS :] * 3 - GRAINLESS)
         return torch.sigmoid(out[:, :3] * 3 + self.lean * beside), out[:, 3 : 4 + PROPOSALS] * 3, grain
 
 

@@ -122,7 +122,12 @@ PROPOSALS = 4  # of what goes on: the last pixel, and three medians
 
 def drawn_on(strip: torch.Tensor, entered: torch.Tensor) -> torch.Tensor:
     """strip (B, C, H, S) with what has entered, (B, 1, H, S) bool, as its row's last known pixel to the left."""
-    return strip.gather(3, _last_known(entered[:, 0])[:, None].expand(-1, strip.shape[1], -1, -1))
+    return _columns(strip, _last_known(entered[:, 0]))
+
+
+def _columns(strip: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, S), columns (B, H, N) of it -> (B, C, H, N)."""
+    return strip.gather(3, which[:, None].expand(-1, strip.shape[1], -1, -1))
 
 
 def _last_known(entered: torch.Tensor) -> torch.Tensor:
@@ -150,6 +155,6 @@ def go_on(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor) -> 
     """
     last = _last_known(entered[:, 0])
     latest = (last[..., -1:] - torch.arange(RECENT, device=strip.device)).clamp(min=0)
-    recent = strip.gather(3, latest[:, None].expand(-1, strip.shape[1], -1, -1)).median(3, keepdim=True).values
-    on = strip.gather(3, last[:, None].expand(-1, strip.shape[1], -1, -1))
-    return torch.stack([on, *(torch.where(entered, value, strip) for value in (*medians.unbind(1), recent))], 1)
+    recent = _columns(strip, latest).median(3, keepdim=True).values
+    medians = (torch.where(entered, value, strip) for value in (*medians.unbind(1), recent))
+    return torch.stack([_columns(strip, last), *medians], 1)

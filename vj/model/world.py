@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from vj.model import planes, transport
 from vj.model.net import CODE_DIMS, DIGITS, HISTORY, Net
 
-SMOOTH = 3  # of the proposals, the last: medians
+MEDIANS = 3  # of the proposals, the last
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
 COMPANY = 3.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
@@ -148,10 +148,10 @@ def fill(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor, pain
     proposals (B, 1 + PROPOSALS, 3, H, S). medians (B, 2, 3, H, 1) of the rows; rough (B, 1, H, S) is added to what has no
     grain of its own: to paint and medians. Cells that are not told, told (B, rows) 0 there, are not painted."""
     goes_on = transport.go_on(strip, entered, medians)
-    smooth = torch.cat([painted[:, None], goes_on[:, -SMOOTH:]], 1)
+    smooth = torch.cat([painted[:, None], goes_on[:, -MEDIANS:]], 1)
     if isinstance(rough, torch.Tensor):
         smooth = (smooth + rough[:, None]).clamp(0, BRIGHTEST)
-    proposals = torch.cat([smooth[:, :1], goes_on[:, :-SMOOTH], smooth[:, 1:]], 1)
+    proposals = torch.cat([smooth[:, :1], goes_on[:, :-MEDIANS], smooth[:, 1:]], 1)
     choice = planes.box(choice)
     untold = (told == 0).repeat_interleave(4, 1)[:, : strip.shape[2], None]
     choice[:, 0] = torch.where(untold, -torch.inf, choice[:, 0])

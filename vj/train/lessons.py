@@ -30,10 +30,10 @@ class Lessons:
             kept[places] = part.to(kept.dtype)
         self.kept += len(told)
 
-    def grade(self, net: Net, size: int, young: bool = False) -> torch.Tensor:
+    def grade(self, net: Net, size: int, newest: bool = False) -> torch.Tensor:
         """How well the prior foretells the code, over remembered worlds: its own edge and past codes, not the footage's."""
         # Young, the codes' meaning changes from day to day: only the newest lessons count.
-        many = min(self.kept, RECENT if young else LESSONS)
+        many = min(self.kept, RECENT if newest else LESSONS)
         which = (self.kept - 1 - (self.rough.random(size) * many).long()) % LESSONS
         edge, past, code, controls = (part[which].float() for part in self._parts)
         with torch.no_grad():

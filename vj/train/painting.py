@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from vj.model import transport
 from vj.model import world as worlds
-from vj.model.net import GROUPS, Net, levels, told_groups, whole_cells
+from vj.model.net import GROUPS, Net, told_groups, whole_cells
 from vj.model.planes import box
 from vj.train.dataset import Dataset
 from vj.train.losses import edge_loss, grain, slopes, unlikeness
@@ -16,9 +16,10 @@ GRAIN = 2.0  # weight of grain that is as strong as the footage's
 FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
 COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
 EAGERLY = 0.02  # so much less alike what the young paint may be where it is told
-AROUND, CALM = -2, 0.003  # so much less alike what the rows around are usually may be: it ends what went wrong
+OF_ROWS_AROUND = -2  # which proposal is what the rows around are usually
+CALM = 0.003  # by so much it may be less alike: it ends what went wrong
 STRAY, FREE = 1.5, 0.04  # by so much of how far it is from what is usual, beyond FREE, must all else be more alike untold
-SKETCHED, SKETCHING = 0.5, 4000  # share of the first so many steps that only sketch
+SKETCHED = 0.5  # share of the first steps that only sketch
 SKETCHES, SKETCH = 40, 32  # pieces in one, and their rows
 NEWS = 0.015  # difference (0..1) from all that goes on, from which on a cell is news
 
@@ -31,7 +32,7 @@ def unlike_each(proposals: torch.Tensor, target: torch.Tensor, medians: torch.Te
     stray = ((proposals[:, :, None] - medians[:, None]).abs().mean(3).amin(2) - FREE).clamp(min=0)
     untold = (told == 0).float().repeat_interleave(4, 1)[:, None, : target.shape[2], None]
     unlike = unlike + STRAY * untold * stray
-    unlike[:, AROUND] -= CALM
+    unlike[:, OF_ROWS_AROUND] -= CALM
     return unlike
 
 
@@ -68,16 +69,15 @@ def grade_grain(painted, choice, proposals, known, rough, target, missing, rows)
     """How unlike the target's the grain is, of all that gets some (see worlds.fill), by how likely each is chosen."""
     likely, wanted, wrong = torch.softmax(choice.detach(), 1), grain(target), 0.0
     weight = missing * rows
-    for which, smooth in ((0, painted.detach()), *((w, proposals[:, w] - rough.detach()) for w in range(-worlds.SMOOTH, 0))):
+    for which, smooth in ((0, painted.detach()), *((w, proposals[:, w] - rough.detach()) for w in range(-worlds.MEDIANS, 0))):
         off = grain(torch.where(missing > 0, smooth + rough, known)) - wanted
         wrong = wrong + (off.abs().sum(1, keepdim=True) * likely[:, which, None] * weight).mean()
     return GRAIN * wrong
 
 
-def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, level: int | None) -> torch.Tensor:
+def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, level: int) -> torch.Tensor:
     """A quick lesson in painting from codes: many small pieces of the footage's edge, from where most stands, of which the
-    last px are missing. Neither the trunk nor its features take part. level: by how many groups what is news is told; None: by
-    as many as the encoder takes for worth telling."""
+    last px are missing. Neither the trunk nor its features take part. level: by how many groups what is news is told."""
     S, tall = net.config.strip, min(SKETCH, net.config.height)
     before, after, speed = (part.to(device) for part in dataset.edges(SKETCHES, S + transport.USUAL))
     stands = whole_cells((after[..., -9:-1] - after[..., -8:]).abs().mean((1, 3), keepdim=True))[:, 0, :, 0]
@@ -85,8 +85,8 @@ def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, level: int
     first = (cells.argmax(1, keepdim=True) * 4 - tall // 2).clamp(0, after.shape[2] - tall) // 4 * 4
     rows = (first + torch.arange(tall, device=device))[:, None, :, None].expand(-1, 3, -1, after.shape[3])
     before, after = before.gather(2, rows), after.gather(2, rows)
-    code, need = net.encoder.parts(before, after, speed)
-    gate = levels(need) if level is None else (news(after, S) > NEWS).long() * level
+    code, _ = net.encoder.parts(before, after, speed)
+    gate = (news(after, S) > NEWS).long() * level
     dice = (rough.random(*gate.shape) * (GROUPS + 1)).long()
     told = torch.where(rough.random(*gate.shape) < FLIPPED, dice, gate)
     code = code * told_groups(told)

@@ -29,7 +29,7 @@ from vj.model.planes import best, box, double
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
-from vj.train.painting import FLIPPED, NEWS, SKETCHED, SKETCHING, grade_grain, grade_paint, news, sketch
+from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
 from vj.train.roughness import Roughness
 from vj.train.tracks import SPAN, explained
 
@@ -145,9 +145,9 @@ class Trainer:
                 lesson = self._lessons.grade(net, 2 * config.prior_batch)
             self._learn({"prior": lesson})
             return
-        if self.steps < SKETCHING and not config.only and self.rough.random(1).item() < SKETCHED:
+        if self._eager and not config.only and self.rough.random(1).item() < SKETCHED:
             with quick():
-                level = 1 if self._young else GROUPS if self._eager else None
+                level = 1 if self._young else GROUPS
                 self._learn({"paint": sketch(net, self.dataset, self.rough, self.device, level)} | self._prior_too())
             return
         depth = 0
