@@ -1,8 +1,10 @@
 """A small network on small rendered footage, for the tests of model and train."""
 
 import numpy as np
+import torch
 
 from vj.model.net import ModelConfig
+from vj.train.dataset import Usual
 from vj.train.footage import Footage, FootageCard
 
 SMALL = ModelConfig(
@@ -23,5 +25,6 @@ def footage(count: int = 120, height: int = 32, width: int = 64) -> Footage:
     controls[:, 0] = 1
     controls[:, 3] = rng.random(count)
     usual = {"brightness_mean": 0.5, "brightness_spread": 0.05, "warmth_mean": 0.0, "warmth_spread": 0.05}
+    controls[:, 4:] = Usual(*usual.values()).measure(torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255)
     card = FootageCard(height, width, 24.0, count, [{"name": "blocks", "start": 0, "stop": count}], [], usual, MOTIONS)
     return Footage(card, frames, controls)

@@ -12,11 +12,13 @@ from small import MOTIONS, SMALL, footage
 
 from vj import cli
 from vj.errors import FootageError, WeightsError
+from vj.model import world as worlds
 from vj.model.generator import Generator
 from vj.model.net import CODE_DIMS, EDGE, EVIDENCE, LIGHT
 from vj.signals import Controls
 from vj.train import upscale
 from vj.train.dataset import BEFORE, Dataset, Usual
+from vj.train.daylight import Daylight
 from vj.train.learn import STAGED, Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
 from vj.train.mix import mix
 from vj.train.painting import sketch
@@ -47,6 +49,36 @@ def test_leftover_lines_are_thin_few_and_reach_the_edge():
     rows = (off[lined].abs().amax((1, 3)) > 0).sum(1)
     assert rows.max() <= 3 * 4
     assert torch.equal(off.abs().amax((1, 3)) > 0, off[..., -1].abs().amax(1) > 0)
+
+
+def test_quick_lessons_in_light_bring_it_back_from_where_it_strayed():
+    """Frame after frame: what was told is what is there in the end, and stays."""
+    student = learner()
+    net, rough, day = student.trainer.net, student.trainer.rough, Daylight(student.data)
+    optimiser = torch.optim.Adam(net.light.parameters(), 3e-3)
+    for _ in range(400):
+        optimiser.zero_grad()
+        day.lesson(net, rough.generator).backward()
+        optimiser.step()
+    true = student.data.window(20, 1, 1)[0]
+    told = torch.cat([torch.tensor([[1.0, 0, 0, 0]]), student.data.usual.measure(true)], 1)
+    world, off = worlds.begin(net, (true * torch.tensor([0.85, 0.92, 0.85])[:, None, None],), told[:, 0]), []
+    for _ in range(80):
+        light = net.light(world.lattice, worlds.tell(net, world, told, torch.zeros(1)))
+        world = replace(world, lattice=worlds.relight(world.lattice, light))
+        off.append(float((world.lattice.detach().mean((0, 2, 3)) / true.mean((0, 2, 3)) - 1).abs().max()))
+    assert off[-1] < 0.05 and abs(off[-1] - off[-20]) < 0.01
+
+
+def test_before_all_learning_next_to_nothing_is_told_and_the_light_stays():
+    student = learner()
+    machine, told = Generator(*student.publishable(), "cpu", 0), 0.0
+    for _ in range(30):
+        machine.step(Controls(speed=1.0, near=1.0, brightness=0.5))
+        told += float(machine.world.codes[:, :CODE_DIMS].any(1).float().mean()) / 30
+    assert told < 0.05
+    net, controls = machine.net, torch.tensor([[1.0, 0, 0, 0, 0.5, -0.5]])
+    assert (net.light(machine.world.shown[0], worlds.tell(net, machine.world, controls, torch.zeros(1))) == 1).all()
 
 
 def test_sketches_alone_teach_the_painter_to_follow_codes():
@@ -199,10 +231,12 @@ def test_one_part_can_be_refined_alone(tmp_path, only):
     assert changed - allowed == {
         "picture": {"trunk", "light", "painter", "encoder.layers.6.weight"},
         "painter": {"painter"},
+        "strip": {"painter"} | {f"encoder.layers.{n}.{part}" for n in (0, 2, 4, 6) for part in ("weight", "bias")},
         "prior": {"prior"},
     }[only]
     last = read(out)[1]["encoder.layers.6.weight"]
-    assert torch.allclose(last[:CODE_DIMS], tensors["encoder.layers.6.weight"][:CODE_DIMS], atol=2e-4)
+    if only != "strip":
+        assert torch.allclose(last[:CODE_DIMS], tensors["encoder.layers.6.weight"][:CODE_DIMS], atol=2e-4)
 
 
 def test_what_can_be_refined_is_the_same_on_the_command_line():
@@ -237,7 +271,8 @@ def test_the_gate_lets_nothing_worse_pass():
     assert not gate.passes(Check(9.0, 1.0, False))
     assert gate.passes(Check(2.8, 1.0, True)) and gate.passes(Check(5.0, 1.0, True))
     assert not gate.passes(Check(4.0, 1.0, True))
-    assert gate.rejected == 3
+    assert gate.passes(Check(4.0, 1.0, True, young=True)) and not gate.passes(Check(1.0, 1.0, True, young=True))
+    assert gate.rejected == 4
 
 
 def test_a_clip_too_short_for_a_window_stands_still():

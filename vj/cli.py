@@ -171,7 +171,7 @@ def _learn(add: argparse.ArgumentParser) -> None:
     add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
     add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
-    add.add_argument("--only", choices=("picture", "painter", "prior"),
+    add.add_argument("--only", choices=("picture", "painter", "strip", "prior"),
                      help="refine one part of weights: all but the dice; what fills the edge; the dice")  # fmt: skip
 
 

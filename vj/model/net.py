@@ -56,6 +56,7 @@ CODE_DIMS = DIGITS * GROUPS
 CODES = CODE_LEVELS**DIGITS  # values of a group
 GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coarse, and their largest standard deviation
 GRAINLESS = 5.0  # its logit is less by this: at first there is next to none
+USUALLY = slice(20, 24)  # of the painter's channels: the logit of its row's median, for each of 2x2 px
 DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
 LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
 EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
@@ -169,13 +170,16 @@ class Light(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(9 + TOLD, 48), nn.SiLU(), nn.Linear(48, 48), nn.SiLU(), nn.Linear(48, 6))
-        with torch.no_grad():
-            self.layers[-1].weight.mul_(0.1)
-            self.layers[-1].bias.zero_()
+        nn.init.zeros_(self.layers[-1].weight)  # at first the light stays as it is
+        nn.init.zeros_(self.layers[-1].bias)
 
     def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         """image (B, 3, H, W) 0..1 -> what each colour is multiplied by (B, 3)."""
-        small = F.avg_pool2d(image.float(), 8).flatten(2)
+        return self.of_small(F.avg_pool2d(image.float(), 8), told)
+
+    def of_small(self, small: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """The same from the means of each 8x8 px, (B, 3, H // 8, W // 8)."""
+        small = small.flatten(2)
         mean, spread = small.mean(2), small.std(2)
         low = small.min(2).values
         out = self.layers(torch.cat([mean * 4 - 2, spread * 8 - 1, low * 4 - 1, told.float()], 1))
@@ -200,6 +204,8 @@ class Painter(nn.Module):
             self.stem.weight[:, known : known + config.widths[0]] = 0  # the trunk's features mean nothing at first
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
         self.head = nn.Conv2d(width, 12 + 4 * (1 + PROPOSALS + GRAINS), 3, padding=1)  # colours; painted or which copy; grain
+        with torch.no_grad():
+            self.head.bias[USUALLY] = 0.5  # at first all that enters is what its row usually is: no lines, no confetti
         self.direct = nn.Conv2d(DRAFT, 12, 1)  # from the draft straight to colours: so the code says something from the first
         self.lean = nn.Parameter(torch.ones(()))  # how far colours are told as what differs from the row's last known pixel
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
@@ -289,6 +295,7 @@ def code_values(index: torch.Tensor) -> torch.Tensor:
     return digits / half - 1
 
 
+UNTOLD = -4.0  # log odds that a cell is told, at first
 EDGE = 48  # px at the right edge that the prior looks at
 PATCH = 4  # px a side: how finely
 CONTROLLED = 8  # own band, far, middle, near, speed, brightness, warmth, told or not
@@ -343,6 +350,7 @@ class Prior(nn.Module):
         self.over_rows = nn.GRU(config.prior + CODE_DIMS, width, batch_first=True)
         self.drop = nn.Dropout(0.1)
         self.tell = nn.Linear(width, 1)  # whether the first group of a row is told
+        nn.init.constant_(self.tell.bias, UNTOLD)
         self.head = nn.Linear(width, CODES)  # and what it is
         self.then = nn.Linear(width + DIGITS, width)
         self.tell_more = nn.Linear(width, 1)  # the second, told the first

@@ -63,8 +63,8 @@ class Dataset:
                 f"The footage has no stretch of {BEFORE + 2} frames without a cut; bring a clip of 3 s or more."
             )
         # What enters is rare and is what is hard: frames into which something comes are drawn more often.
-        self._targets = np.concatenate([np.arange(min(a + BEFORE, b - 2), b) for a, b in self.training])
-        chances = 0.15 + self.controls[self._targets, 1:4].max(1).clip(0, 1)
+        self.targets = np.concatenate([np.arange(min(a + BEFORE, b - 2), b) for a, b in self.training])
+        chances = 0.15 + self.controls[self.targets, 1:4].max(1).clip(0, 1)
         self._chances = chances / chances.sum()
         self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
 
@@ -87,7 +87,7 @@ class Dataset:
         frames, controls = [], []
         back, count = BEFORE + ahead - 1, BEFORE + ahead + beyond
         for _ in range(size):
-            target = int(self.rng.choice(self._targets, p=self._chances))
+            target = int(self.rng.choice(self.targets, p=self._chances))
             start, stop = next((a, b) for a, b in self.training if a <= target < b)
             stride = int(self.rng.choice([0, 1, 2], p=[0.04, 0.8, 0.16]))
             while stride and (count - 1) * stride > stop - start - 2:
@@ -103,7 +103,7 @@ class Dataset:
 
     def edges(self, size: int, width: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The right `width` px of `size` random frames before and after, each (size, 3, H, width), and the speed (size,)."""
-        after = self.rng.choice(self._targets, size, p=self._chances)
+        after = self.rng.choice(self.targets, size, p=self._chances)
         pair = (torch.from_numpy(self.frames[t, :, -width:]).permute(0, 3, 1, 2).float() / 255 for t in (after - 1, after))
         return *pair, torch.from_numpy(self.controls[after, 0])
 

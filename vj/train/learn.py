@@ -34,7 +34,7 @@ FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tr
 KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
-STAGED = {"picture": 8e-4, "painter": 5e-4, "prior": 1.5e-3}  # for one part of them alone
+STAGED = {"picture": 8e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3}  # for one part of them alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Check:
     skill: float  # dB, PSNR of the predicted frame minus PSNR of copying the last one, told the code of what entered
     sharpness: float  # gradient after ROLLED own frames / gradient of the true frames then
     finite: bool
+    young: bool = False  # whether the weights have fewer than KNOWS steps behind them
 
 
 def dataset(footage: Footage, seed: int = 0) -> Dataset:
@@ -233,7 +234,7 @@ class Learner:
         sharp = float(slopes(one.shown[0])[0].abs().mean() / slopes(frames[:, now])[0].abs().mean().clamp(min=1e-4))
         tensors = net.state_dict().values()
         finite = bool(np.isfinite(skill + sharp)) and all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())
-        return Check(float(skill), sharp, finite)
+        return Check(float(skill), sharp, finite, self.steps < KNOWS)
 
 
 def switched(learner: Learner, footage: Footage, source: str, config: TrainConfig | None = None) -> Learner:
@@ -259,13 +260,15 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 class Gate:
     """Lets weights pass that are no worse than the best so far; the rest is never published."""
 
-    def __init__(self, slack: float = 0.7):
-        """slack: dB that the skill may be below the best (a check is a small sample)."""
-        self.slack, self.best, self.passed, self.rejected = slack, None, 0, 0
+    def __init__(self, slack: float = 0.7, youth: float = 3.0):
+        """slack: dB that the skill may be below the best (a check is a small sample); youth: the same for the young, who
+        begin to paint: badly at first, where empty land was the safer guess."""
+        self.slack, self.youth, self.best, self.passed, self.rejected = slack, youth, None, 0, 0
 
     def passes(self, check: Check) -> bool:
         """Whether these may be shown. The first finite set always may."""
-        good = check.finite and (self.best is None or check.skill >= self.best - self.slack) and check.sharpness < 4
+        slack = self.youth if check.young else self.slack
+        good = check.finite and (self.best is None or check.skill >= self.best - slack) and check.sharpness < 4
         if good:
             self.passed += 1
             self.best = check.skill if self.best is None else max(self.best, check.skill)

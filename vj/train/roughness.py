@@ -6,7 +6,7 @@ Knows no network.
 import torch
 import torch.nn.functional as F
 
-LEFT, LINES = 0.25, 4  # share of the pictures with lines that should have ended, and how many
+LEFT, LINES = 0.15, 4  # share of the pictures with lines that should have ended, and how many
 SMEARS, SMEARED = 0.7, 44  # share of them that are what stood there, within so many px of the edge
 WIDEST = 8  # px of a gap
 OFF = 0.1  # share of the pictures with colours other than they are

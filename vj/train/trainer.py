@@ -27,6 +27,7 @@ from vj.model.net import (
 )  # fmt: skip
 from vj.model.planes import best, box, double
 from vj.train.dataset import BEFORE, Batch, Dataset
+from vj.train.daylight import Daylight
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
@@ -60,9 +61,11 @@ class TrainConfig:
     only: str = ""  # one of ONLY: the rest stays as it is, and the codes keep their meaning
 
 
-ONLY = ("picture", "painter", "prior")  # all but the prior; what fills the strip; what draws the code
+# All but the prior; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
+ONLY = ("picture", "painter", "strip", "prior")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 CAUTIOUS = 0.3  # of the rate, for the prior meanwhile: at the full rate one of four was lost within its first 300 steps
+DAYLIT, DAWN, DAYS = 2e-3, 60, 20  # rate of lessons in light, and in how many first steps how many of them are given
 GAPS, AT_FIRST, FIRST = 0.3, 0.9, 2000  # share of the pictures with a gap cut: in the end, at first, until which step
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
@@ -71,7 +74,7 @@ ONCE = 0.35  # how much the one step counts, against several, in telling with wh
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
-WORTH = 0.015  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
+WORTH = 0.04  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
 
 
 def _twice(part):
@@ -101,6 +104,8 @@ class Trainer:
         self.steps, self.begun, self.losses = 0, 0, {}
         self.rough = Roughness(device, seed)
         self._lessons = Lessons(self.rough)
+        self._daylight: Daylight | None = None
+        self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
         """`steps` training steps; the running mean of each part of the loss."""
@@ -113,8 +118,10 @@ class Trainer:
     def _hold_still(self) -> None:
         """Lets only that learn which is to."""
         only, encoder = self.config.only, self.net.encoder
-        for name, part in self.net.named_children():
-            part.requires_grad_(not only or (name == only if only != "picture" else name != "prior"))
+        parts = dict(self.net.named_children())
+        learning = {"": parts, "picture": parts.keys() - {"prior"}, "strip": ("painter", "encoder")}.get(only, (only,))
+        for name, part in parts.items():
+            part.requires_grad_(name in learning)
         if only == "picture":  # of the code only which of it is worth telling, see _grade
             encoder.layers[:-1].requires_grad_(False)
 
@@ -145,6 +152,8 @@ class Trainer:
                 lesson = self._lessons.grade(net, 2 * config.prior_batch)
             self._learn({"prior": lesson})
             return
+        if self._eager and not config.only:
+            self._look_at_light()
         if self._eager and not config.only and self.rough.random(1).item() < SKETCHED:
             with quick():
                 level = 1 if self._young else GROUPS
@@ -158,7 +167,7 @@ class Trainer:
         part = self.rough.random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps >= config.entering_from and self.rough.random(1).item() < config.entering
-        entering |= config.only == "painter"
+        entering |= config.only in ("painter", "strip")
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
         batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
@@ -169,6 +178,14 @@ class Trainer:
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
             parts |= self._prior_too()
         self._learn(parts)
+
+    def _look_at_light(self) -> None:
+        """The young learns the light apart, in quick lessons: until it knows it, no picture keeps its colours."""
+        self._daylight = self._daylight or Daylight(self.dataset, self.device)
+        for _ in range(DAYS if self.steps < DAWN else 1):
+            self._brightens.zero_grad(set_to_none=True)
+            self._daylight.lesson(self.net, self.rough.generator).backward()
+            self._brightens.step()
 
     def _prior_too(self) -> dict[str, torch.Tensor]:
         """In every other step, once there are lessons, the prior learns beside the picture."""
@@ -194,7 +211,7 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        keep = min(self.config.average, (self.steps + 1) / (self.steps + 10))
+        keep = min(self.config.average, (self.steps + 1) / (self.steps + 4))
         for mine, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
             mine.lerp_(theirs, 1 - keep)
 
@@ -274,7 +291,7 @@ class Trainer:
         told, after = batch.controls[:, BEFORE + depth], batch.frames[:, BEFORE + depth, ..., -state.lattice.shape[3] :]
         code, guess = net.encoder.parts(state.shown[0], after, told[:, 0])
         need = self._need(batch, BEFORE + depth)
-        code = code.detach() if config.only else code
+        code = code if config.only in ("", "strip") else code.detach()
         # What is shown of a torn thing fits no motion: those of the footage itself are taught, over several frames.
         width = S if entering else after.shape[3]
         tracks = explained(net.bank, batch.frames, batch.controls[..., 0], BEFORE + depth, width)
