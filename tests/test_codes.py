@@ -2,11 +2,25 @@
 
 import math
 
+import numpy as np
 import torch
 from small import SMALL
 
 from vj.model import world as worlds
-from vj.model.net import CODE_DIMS, DIGITS, GRAINLESS, GRAINS, GRAINY, GROUPS, Net, code_index, code_values, levels, told_groups
+from vj.model.net import (
+    CODE_DIMS,
+    CODES,
+    DIGITS,
+    GRAINLESS,
+    GRAINS,
+    GRAINY,
+    GROUPS,
+    Net,
+    code_index,
+    code_values,
+    levels,
+    told_groups,
+)
 from vj.model.prior import Dice
 from vj.model.transport import PROPOSALS
 from vj.train.losses import unlikeness
@@ -88,6 +102,13 @@ def test_two_meadows_are_alike_and_a_plain_green_is_not():
     assert unlikeness(one, one).max() == 0
     assert unlikeness(one, other).mean() < 0.6 * unlikeness(plain, other).mean()
     assert unlikeness(one, other).mean() < 0.2 * unlikeness(one, one + 0.4).mean()
+
+
+def test_what_is_far_less_likely_than_the_likeliest_is_never_drawn():
+    dice, logits = Dice(Net(SMALL)), np.zeros((1, CODES), np.float32)
+    logits[0, 7], logits[0, 9] = 5.0, 3.0  # the others: a hundredth of the likeliest each, together more than it
+    drawn = {tuple(dice._throw(logits)) for _ in range(300)}
+    assert drawn == {tuple(dice.values[7]), tuple(dice.values[9])}
 
 
 def test_how_often_something_is_told_does_not_hang_on_the_temperature():

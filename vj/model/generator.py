@@ -16,10 +16,10 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-5"
+ARCHITECTURE = "transport-6"
 
 
-FADED = ("bank", "palette", "usual")  # what is measured in footage: another footage's comes gently too
+FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too
 REFRESHED = 4  # frames of a fade from which the dice take the weights once, the last among them
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
 

@@ -164,12 +164,24 @@ def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> torch.Te
     """Rows whose median colour is none that the footage has there go back a little, whatever stands in them.
 
     Errors of colour add up over thousands of own frames; held to the footage's own statistics they do not (a cheap
-    relative of the correctors to an invariant measure: Thermalizer, Pedersen et al. 2025). Within them, and where the
-    world stands, nothing is touched.
+    relative of the correctors to an invariant measure: Thermalizer, Pedersen et al. 2025). A row may be pink in the evening,
+    but not alone: what differs from the footage's principal components by more than it does there goes back, too. Within
+    all that, and where the world stands, nothing is touched.
     """
-    median = lattice[..., ::4].median(3, keepdim=True).values
-    low, high = net.palette[:, None, :, :, None] * _luma(lattice).mean((1, 2, 3)).view(1, -1, 1, 1, 1)
-    return lattice + HOMING * (median.clamp(low, high) - median) * (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    median = lattice[..., ::4].median(3).values  # (B, 3, H)
+    luma = _luma(lattice).mean((1, 2, 3)).view(-1, 1, 1).clamp(min=1 / 255)
+    goes = HOMING * (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    return lattice + goes * (homely_rows(net, median / luma) * luma - median)[..., None]
+
+
+def homely_rows(net: Net, rows: torch.Tensor) -> torch.Tensor:
+    """The nearest colours of rows that the footage could have, all (B, 3, H), in the picture's mean luma."""
+    low, high = net.palette
+    mean, spread, least, greatest = net.profile[:4]
+    modes = net.profile[4:].flatten(1)
+    rows = rows.clamp(low, high)
+    together = mean + spread * (((rows - mean) / spread).flatten(1) @ modes.T @ modes).view_as(rows)
+    return together + (rows - together).clamp(least, greatest)
 
 
 def _company(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ import torch
 from vj.errors import WeightsError
 from vj.model import world as worlds
 from vj.model.generator import ARCHITECTURE, build
-from vj.model.net import EVIDENCE, ModelConfig, Net
+from vj.model.net import EVIDENCE, MODES, ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import CONTROL_NAMES
 from vj.train.dataset import BEFORE, LUMA, Dataset, Usual
@@ -31,6 +31,7 @@ ALIKE = 0.35  # px a frame at speed 1
 PACES = (0.92, 0.96, 1.0, 1.04, 1.08)
 CLEARLY = 0.1  # dB
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
+UNSURE, PER_MODE = 0.01, 40  # of a row's colour, in the mean luma; frames that are to tell each principal component
 KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
@@ -71,13 +72,23 @@ def first_frames(footage: Footage, count: int) -> tuple[torch.Tensor, torch.Tens
     return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).flatten(1, 2).contiguous(), speeds
 
 
-def palette(footage: Footage, most: int = 600) -> torch.Tensor:
-    """The 2nd and 98th percentile of each row's median colour, in the frame's mean luma, over the training part: (2, 3, H)."""
+def rows_colours(footage: Footage, most: int = 900) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each row's median colour, in the frame's mean luma, over the training part: the 2nd and 98th percentile (2, 3, H);
+    and how they hang together (4 + MODES, 3, H), see Net.profile: principal components of their rows (Pearson 1901), fewer
+    where the footage is short."""
     where = np.concatenate([np.arange(a, b) for a, b in dataset(footage).training])
     some = footage.frames[where[:: max(1, len(where) // most)]]
     luma = (some.astype(np.float32) @ np.array(LUMA, np.float32)).mean((1, 2)).clip(1)
-    rows = np.median(some[:, :, ::4], axis=2) / luma[:, None, None]  # (n, H, 3)
-    return torch.from_numpy(np.percentile(rows, [2, 98], axis=0).astype(np.float32)).transpose(1, 2).contiguous()
+    rows = (np.median(some[:, :, ::4], axis=2) / luma[:, None, None]).transpose(0, 2, 1)  # (n, 3, H)
+    mean, spread = rows.mean(0), rows.std(0) + UNSURE
+    whole = ((rows - mean) / spread).reshape(len(rows), -1)
+    modes = np.zeros((MODES, whole.shape[1]))
+    count = min(MODES, len(rows) // PER_MODE)
+    modes[:count] = np.linalg.svd(whole, full_matrices=False)[2][:count]
+    rest = (whole - whole @ modes.T @ modes).reshape(rows.shape) * spread
+    low, high = np.percentile(rest, [2, 98], axis=0)
+    profile = np.concatenate([[mean, spread, low - UNSURE, high + UNSURE], modes.reshape(MODES, *mean.shape)])
+    return tuple(torch.from_numpy(part.astype(np.float32)) for part in (np.percentile(rows, [2, 98], axis=0), profile))
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
@@ -110,7 +121,8 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
     others = motions and float(torch.cdist(found, net.bank).amin(1).max()) > ALIKE
     if others or not knows:
         net.bank.copy_(found)
-    net.palette.copy_(palette(footage))
+    for mine, found in zip((net.palette, net.profile), rows_colours(footage), strict=True):
+        mine.copy_(found)
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     frames, speeds = first_frames(footage, net.config.seeds)
     net.first_frames.copy_(frames)

@@ -64,6 +64,7 @@ class TrainConfig:
 # All but the prior; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
 ONLY = ("picture", "painter", "strip", "prior")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
+IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
 CAUTIOUS = 0.3  # of the rate, for the prior meanwhile: at the full rate one of four was lost within its first 300 steps
 DAYLIT, DAWN, DAYS = 2e-3, 60, 20  # rate of lessons in light, and in how many first steps how many of them are given
 GAPS, AT_FIRST, FIRST = 0.3, 0.9, 2000  # share of the pictures with a gap cut: in the end, at first, until which step
@@ -74,7 +75,7 @@ ONCE = 0.35  # how much the one step counts, against several, in telling with wh
 DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
-WORTH = 0.04  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
+WORTH = 0.022  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
 
 
 def _twice(part):
@@ -338,7 +339,8 @@ class Trainer:
         if not self._eager:
             parts["grain"] = grade_grain(painted, choice, proposals, known, rough, target, missing, rows)
         if self._eager:
-            parts["need"] = config.need * F.binary_cross_entropy_with_logits(guess, (need[:, :1] > 0).float().expand_as(guess))
+            wanted, doubt = (need[:, :1] > 0).float().expand_as(guess), guess.new_tensor(IN_DOUBT)
+            parts["need"] = config.need * F.binary_cross_entropy_with_logits(guess, wanted, pos_weight=doubt)
         elif depth <= NEAR:  # further astray telling is worth more than it is in the footage
             parts["need"] = config.need * self._grade_need(need, tells, unlikeness(strip, target)[:, None] * rows)
         parts["light"] = 4 * light_loss(relit, after)
