@@ -136,7 +136,8 @@ def test_motions_like_its_own_stay_its_own():
     near = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [1.2, 0.0], [2.2, 0.0], [2.8, 0.0]]))
     net = copy.deepcopy(student.trainer.average)
     adopt_footage(net, near)
-    assert net.bank.tolist() == MOTIONS
+    pace = float(net.bank[1, 0])  # of all together, see the next test
+    assert abs(pace - 1) < 0.09 and torch.allclose(net.bank, pace * torch.tensor(MOTIONS))
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), student.trainer.average.parameters(), strict=True))
 
 

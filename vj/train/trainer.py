@@ -64,6 +64,7 @@ class TrainConfig:
 # All but the prior; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
 ONLY = ("picture", "painter", "strip", "prior")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
+FLEDGLING, STEADY = 150, 0.5  # and of the rate for the trunk, after so many steps: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
 CAUTIOUS = 0.3  # of the rate, for the prior meanwhile: at the full rate one of four was lost within its first 300 steps
 DAYLIT, DAWN, DAYS = 2e-3, 60, 20  # rate of lessons in light, and in how many first steps how many of them are given
@@ -98,9 +99,9 @@ class Trainer:
         self.share = 0.0
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self._hold_still()
-        prior = list(self.net.prior.parameters())
-        others = [part for name, part in self.net.named_parameters() if not name.startswith("prior.")]
-        groups = [{"params": others}, {"params": prior}]
+        trunk, prior = (list(part.parameters()) for part in (self.net.trunk, self.net.prior))
+        others = [part for name, part in self.net.named_parameters() if not name.startswith(("trunk.", "prior."))]
+        groups = [{"params": part} for part in (others, trunk, prior)]
         self.optimiser = torch.optim.AdamW(groups, config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.steps, self.begun, self.losses = 0, 0, {}
         self.rough = Roughness(device, seed)
@@ -141,7 +142,8 @@ class Trainer:
         dreaming = {"": config.dreaming, "prior": 1.0}.get(config.only, 0.0)
         dreams = config.only == "prior" or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if dreams else self.share / (1 - dreaming)
-        for group, share in zip(self.optimiser.param_groups, (1.0, CAUTIOUS if self._young else 1.0), strict=True):
+        shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0)
+        for group, share in zip(self.optimiser.param_groups, shares, strict=True):
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
@@ -202,7 +204,8 @@ class Trainer:
         """Goes down the slope of a step's losses; the average follows."""
         self.optimiser.zero_grad(set_to_none=True)
         sum(parts.values()).backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
+        for group in self.optimiser.param_groups:  # each apart: the trunk's slopes are many times as steep as the painter's
+            torch.nn.utils.clip_grad_norm_(group["params"], self.config.clip)
         self.optimiser.step()
         self.steps += 1
         self._follow()
