@@ -34,11 +34,17 @@ def learner(**words):
     return Learner(footage(), start(footage(), config=SMALL), words.pop("config", QUICK), **words)
 
 
-def test_learning_learns_what_moves():
+@pytest.fixture(scope="module")
+def taught():
+    """Its check before it learnt, and one that has; its average is not to be changed."""
     student = learner()
     before = student.check()
-    student.run(120)
-    after = student.check()
+    student.run(200)
+    return before, student
+
+
+def test_learning_learns_what_moves(taught):
+    before, after = taught[0], taught[1].check()
     assert after.finite and after.skill > before.skill + 1
 
 
@@ -114,10 +120,8 @@ def test_with_evidence_what_moved_goes_on_as_it_moved_before_all_learning():
     assert student.check().skill > before + 5
 
 
-def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monkeypatch):
-    student = learner()
-    student.run(100)
-    clip = footage()
+def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monkeypatch, taught):
+    student, clip = taught[1], footage()
     other = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [3.0, 0.0], [2.0, 0.0], [1.0, 0.0]]))
     skills = []
     for forgotten in ((0.0,), (0.0, 1.0)):
@@ -130,9 +134,8 @@ def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monke
     assert skills[1] > skills[0] + 1
 
 
-def test_motions_like_its_own_stay_its_own():
-    student, clip = learner(), footage()
-    student.run(200)
+def test_motions_like_its_own_stay_its_own(taught):
+    student, clip = taught[1], footage()
     near = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [1.2, 0.0], [2.2, 0.0], [2.8, 0.0]]))
     net = copy.deepcopy(student.trainer.average)
     adopt_footage(net, near)
@@ -141,10 +144,9 @@ def test_motions_like_its_own_stay_its_own():
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), student.trainer.average.parameters(), strict=True))
 
 
-def test_motions_keep_the_footages_pace():
+def test_motions_keep_the_footages_pace(taught):
     """Where speed 1 is a little faster in px than it was, all its motions are so much faster."""
-    student, clip = learner(), footage()
-    student.run(200)
+    student, clip = taught[1], footage()
     net = copy.deepcopy(student.trainer.average)
     net.bank *= 1 / 1.08  # as learnt from footage whose speed 1 is slower
     before = Learner(clip, net, QUICK).check().skill
