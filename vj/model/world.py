@@ -14,6 +14,7 @@ from vj.model.net import CODE_DIMS, DIGITS, HISTORY, Net
 MEDIANS = 3  # of the proposals, the last
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
+ONGOING = 1.5  # times as far from what rows have together as a row may be, a part of it may
 COMPANY = 3.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
 
 
@@ -123,8 +124,12 @@ def step(
     around = usual[:, 1].clamp(max=1)
     painted, choice, rough = (out.float() for out in net.painter(known[..., -S:], opened.float(), around, features, code))
     rough = 0.0 if grain is None else grained(rough, grain)
-    strip = fill(moved[..., -S:], opened, usual, painted, choice, rough, code[:, :DIGITS].any(1))[0]
-    lattice = quantise(_homely(net, torch.cat([moved[..., :-S], strip], 3), controls), BRIGHTEST)
+    tells = code[:, :DIGITS].any(1)
+    strip = fill(moved[..., -S:], opened, usual, painted, choice, rough, tells)[0]
+    lattice = torch.cat([moved[..., :-S], strip], 3)
+    goes, low, high = _homely(net, lattice, controls)
+    lattice[..., -S:] = torch.where(opened & _untold(tells, strip), strip.clamp(low, high), strip)
+    lattice = quantise(lattice + goes, BRIGHTEST)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
     past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
@@ -153,35 +158,43 @@ def fill(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor, pain
         smooth = (smooth + rough[:, None]).clamp(0, BRIGHTEST)
     proposals = torch.cat([smooth[:, :1], goes_on[:, :-MEDIANS], smooth[:, 1:]], 1)
     choice = planes.box(choice)
-    untold = (told == 0).repeat_interleave(4, 1)[:, : strip.shape[2], None]
-    choice[:, 0] = torch.where(untold, -torch.inf, choice[:, 0])
+    choice[:, 0] = torch.where(_untold(told, strip)[:, 0], -torch.inf, choice[:, 0])
     best = planes.best(choice)[1][:, 0]
     chosen = proposals.gather(1, best[:, None, None].expand(-1, -1, strip.shape[1], -1, -1))[:, 0]
     return torch.where(entered, chosen, strip), proposals
 
 
-def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
-    """Rows whose median colour is none that the footage has there go back a little, whatever stands in them.
+def _untold(told: torch.Tensor, strip: torch.Tensor) -> torch.Tensor:
+    """told (B, rows of cells) -> (B, 1, H, 1) bool: rows of the strip (B, 3, H, S) of which nothing is told."""
+    return (told == 0).repeat_interleave(4, 1)[:, None, : strip.shape[2], None]
+
+
+def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """How far each row goes back towards what the footage has there, whatever stands in it; and between what colours it may
+    go on untold, each (B, 3, H, 1).
 
     Errors of colour add up over thousands of own frames; held to the footage's own statistics they do not (a cheap
     relative of the correctors to an invariant measure: Thermalizer, Pedersen et al. 2025). A row may be pink in the evening,
     but not alone: what differs from the footage's principal components by more than it does there goes back, too. Within
-    all that, and where the world stands, nothing is touched.
+    all that, and where the world stands, nothing is touched. A line that a thing has left behind has no row's colour: it ends.
     """
     median = lattice[..., ::4].median(3).values  # (B, 3, H)
     luma = _luma(lattice).mean((1, 2, 3)).view(-1, 1, 1).clamp(min=1 / 255)
-    goes = HOMING * (controls[:, 0] > 0).view(-1, 1, 1, 1)
-    return lattice + goes * (homely_rows(net, median / luma) * luma - median)[..., None]
+    rows, low, high = homely_rows(net, median / luma)
+    goes = HOMING * (controls[:, 0] > 0).view(-1, 1, 1) * (rows * luma - median)
+    return goes[..., None], (low * luma)[..., None], (high * luma)[..., None]
 
 
-def homely_rows(net: Net, rows: torch.Tensor) -> torch.Tensor:
-    """The nearest colours of rows that the footage could have, all (B, 3, H), in the picture's mean luma."""
+def homely_rows(net: Net, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The nearest colours of rows that the footage could have, and between what colours each may go on untold: all (B, 3, H),
+    in the picture's mean luma."""
     low, high = net.palette
     mean, spread, least, greatest = net.profile[:4]
     modes = net.profile[4:].flatten(1)
     rows = rows.clamp(low, high)
     together = mean + spread * (((rows - mean) / spread).flatten(1) @ modes.T @ modes).view_as(rows)
-    return together + (rows - together).clamp(least, greatest)
+    back = rows.clamp(together + least, together + greatest)
+    return back, together + ONGOING * least, together + ONGOING * greatest
 
 
 def _company(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:

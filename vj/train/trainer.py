@@ -49,7 +49,7 @@ class TrainConfig:
     part: int = 80
     deepen: int = 10000  # steps until the deepest is reached
     entering: float = 0.7  # share of those that teach only what enters, from step `entering_from` on
-    entering_from: int = 250
+    entering_from: int = 250  # steps, of other footage too: moving comes first
     prior_batch: int = 32  # windows of the prior's own lessons
     dreaming: float = 0.25  # share of the way, at its end, in which the prior alone learns, from codes that no longer change
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
@@ -169,7 +169,7 @@ class Trainer:
         # Most steps look at the right part only, where things enter, and at more of them; the light needs the whole.
         part = self.rough.random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
-        entering = part and self.steps >= config.entering_from and self.rough.random(1).item() < config.entering
+        entering = part and self.steps - self.begun >= config.entering_from and self.rough.random(1).item() < config.entering
         entering |= config.only in ("painter", "strip")
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
