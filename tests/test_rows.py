@@ -56,7 +56,7 @@ def test_what_the_footage_has_is_hardly_touched():
 
 def test_short_footage_tells_fewer_modes_and_a_net_without_footage_none():
     profile = rows_colours(sky(3 * PER_MODE + 20))[1]
-    used = (profile[4:].flatten(1) != 0).any(1)
+    used = (profile[6:].flatten(1) != 0).any(1)
     assert 1 <= int(used.sum()) <= 3 < MODES
     rows = torch.rand(2, 3, SMALL.height)
     assert torch.allclose(homely_rows(Net(SMALL), rows)[0], rows)

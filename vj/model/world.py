@@ -14,7 +14,6 @@ from vj.model.net import CODE_DIMS, DIGITS, HISTORY, Net
 MEDIANS = 3  # of the proposals, the last
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
-ONGOING = 1.5  # times as far from what rows have together as a row may be, a part of it may
 COMPANY = 3.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
 
 
@@ -189,12 +188,11 @@ def homely_rows(net: Net, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     """The nearest colours of rows that the footage could have, and between what colours each may go on untold: all (B, 3, H),
     in the picture's mean luma."""
     low, high = net.palette
-    mean, spread, least, greatest = net.profile[:4]
-    modes = net.profile[4:].flatten(1)
+    mean, spread, least, greatest, darkest, lightest = net.profile[:6]
+    modes = net.profile[6:].flatten(1)
     rows = rows.clamp(low, high)
     together = mean + spread * (((rows - mean) / spread).flatten(1) @ modes.T @ modes).view_as(rows)
-    back = rows.clamp(together + least, together + greatest)
-    return back, together + ONGOING * least, together + ONGOING * greatest
+    return rows.clamp(together + least, together + greatest), together + darkest, together + lightest
 
 
 def _company(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,7 @@ ALIKE = 0.35  # px a frame at speed 1
 PACES = (0.92, 0.96, 1.0, 1.04, 1.08)
 CLEARLY = 0.1  # dB
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
+SELDOM = 0.05  # share of a row's pixels, at either end, that are things in it, and not what it is
 UNSURE, PER_MODE = 0.01, 40  # of a row's colour, in the mean luma; frames that are to tell each principal component
 KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
@@ -74,20 +75,24 @@ def first_frames(footage: Footage, count: int) -> tuple[torch.Tensor, torch.Tens
 
 def rows_colours(footage: Footage, most: int = 900) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each row's median colour, in the frame's mean luma, over the training part: the 2nd and 98th percentile (2, 3, H);
-    and how they hang together (4 + MODES, 3, H), see Net.profile: principal components of their rows (Pearson 1901), fewer
+    and how they hang together (6 + MODES, 3, H), see Net.profile: principal components of their rows (Pearson 1901), fewer
     where the footage is short."""
     where = np.concatenate([np.arange(a, b) for a, b in dataset(footage).training])
     some = footage.frames[where[:: max(1, len(where) // most)]]
-    luma = (some.astype(np.float32) @ np.array(LUMA, np.float32)).mean((1, 2)).clip(1)
-    rows = (np.median(some[:, :, ::4], axis=2) / luma[:, None, None]).transpose(0, 2, 1)  # (n, 3, H)
+    luma = (some.astype(np.float32) @ np.array(LUMA, np.float32)).mean((1, 2)).clip(1)[:, None, None, None]
+    pixels = (some[:, :, ::4] / luma).transpose(0, 3, 1, 2)  # (n, 3, H, W / 4)
+    rows = np.median(pixels, axis=3)
     mean, spread = rows.mean(0), rows.std(0) + UNSURE
     whole = ((rows - mean) / spread).reshape(len(rows), -1)
     modes = np.zeros((MODES, whole.shape[1]))
     count = min(MODES, len(rows) // PER_MODE)
     modes[:count] = np.linalg.svd(whole, full_matrices=False)[2][:count]
-    rest = (whole - whole @ modes.T @ modes).reshape(rows.shape) * spread
-    low, high = np.percentile(rest, [2, 98], axis=0)
-    profile = np.concatenate([[mean, spread, low - UNSURE, high + UNSURE], modes.reshape(MODES, *mean.shape)])
+    together = mean + (whole @ modes.T @ modes).reshape(rows.shape) * spread
+    low, high = np.percentile(rows - together, [2, 98], axis=0)
+    each = (pixels - together[..., None])[:: max(1, len(rows) // 200)]
+    dark, light = np.percentile(each, [100 * SELDOM, 100 * (1 - SELDOM)], axis=(0, 3))
+    bounds = [low - UNSURE, high + UNSURE, np.minimum(dark, low) - UNSURE, np.maximum(light, high) + UNSURE]
+    profile = np.concatenate([[mean, spread, *bounds], modes.reshape(MODES, *mean.shape)])
     return tuple(torch.from_numpy(part.astype(np.float32)) for part in (np.percentile(rows, [2, 98], axis=0), profile))
 
 
