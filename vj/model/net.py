@@ -393,7 +393,7 @@ class Net(nn.Module):
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))
         # How the colours of the rows hang together there: their mean, their spread, the least and the greatest that each may
-        # differ from what the modes make of all together, those that its pixels may, and the modes, in spreads: (6 + MODES, 3, H).
+        # differ from what the modes make of all together, and that its pixels may, and the modes, in spreads: (6 + MODES, 3, H).
         profile = torch.tensor([0.0, 1.0, -9.0, 9.0, -9.0, 9.0, *[0.0] * MODES])
         self.register_buffer("profile", profile.view(-1, 1, 1).repeat(1, 3, config.height))
         self.register_buffer("usual", torch.tensor(LIGHT))  # the footage's own light, in which the controls are told
