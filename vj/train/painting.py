@@ -16,8 +16,6 @@ GRAIN = 2.0  # weight of grain that is as strong as the footage's
 FLIPPED = 0.1  # share of the cells that are told though they need not be, or not though they should
 COPIED = 0.004  # by so much (0..1) painting must be more alike than going on with what is there
 EAGERLY = 0.02  # so much less alike what the young paint may be where it is told
-OF_ROWS_AROUND = -2  # which proposal is what the rows around are usually
-CALM = 0.0  # by so much it may be less alike: it ends what went wrong
 STRAY, FREE = 1.5, 0.04  # by so much of how far it is from what is usual, beyond FREE, must all else be more alike untold
 SKETCHED = 0.5  # share of the first steps that only sketch
 SKETCHES, SKETCH = 40, 32  # pieces in one, and their rows
@@ -31,9 +29,7 @@ def unlike_each(proposals: torch.Tensor, target: torch.Tensor, medians: torch.Te
     unlike = torch.stack([unlikeness(proposal, target) for proposal in proposals.unbind(1)], 1)
     stray = ((proposals[:, :, None] - medians[:, None]).abs().mean(3).amin(2) - FREE).clamp(min=0)
     untold = (told == 0).float().repeat_interleave(4, 1)[:, None, : target.shape[2], None]
-    unlike = unlike + STRAY * untold * stray
-    unlike[:, OF_ROWS_AROUND] -= CALM
-    return unlike
+    return unlike + STRAY * untold * stray
 
 
 def news(after: torch.Tensor, strip: int, newest: int = 4) -> torch.Tensor:
