@@ -47,7 +47,8 @@ class Dataset:
     """Random windows out of prepared footage, held in memory as 8 bit.
 
     frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share of each clip that
-    training never sees, in PIECES from all over it (`held`). FootageError if no clip is long enough for one window.
+    training never sees, in PIECES from all over it (`held`); `targets` (n,) are the frames that it may foretell.
+    FootageError if no clip is long enough for one window.
     """
 
     def __init__(self, frames, controls, clips, usual: Usual, held_back: float = 0.08, seed: int = 0):
