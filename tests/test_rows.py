@@ -7,7 +7,8 @@ from small import SMALL, footage
 from vj.model.net import MODES, Net
 from vj.model.world import homely_rows
 from vj.train.footage import Footage
-from vj.train.learn import PER_MODE, rows_colours, start
+from vj.train.keepsakes import PER_MODE, rows_colours
+from vj.train.learn import dataset, start
 
 COUNT = 600
 
@@ -55,7 +56,8 @@ def test_what_the_footage_has_is_hardly_touched():
 
 
 def test_short_footage_tells_fewer_modes_and_a_net_without_footage_none():
-    profile = rows_colours(sky(3 * PER_MODE + 20))[1]
+    short = sky(3 * PER_MODE + 20)
+    profile = rows_colours(short, dataset(short).training)[1]
     used = (profile[6:].flatten(1) != 0).any(1)
     assert 1 <= int(used.sum()) <= 3 < MODES
     rows = torch.rand(2, 3, SMALL.height)

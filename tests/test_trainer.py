@@ -70,7 +70,7 @@ def test_quick_lessons_in_light_bring_it_back_from_where_it_strayed():
     told = torch.cat([torch.tensor([[1.0, 0, 0, 0]]), student.data.usual.measure(true)], 1)
     world, off = worlds.begin(net, (true * torch.tensor([0.85, 0.92, 0.85])[:, None, None],), told[:, 0]), []
     for _ in range(80):
-        light = net.light(world.lattice, worlds.tell(net, world, told, torch.zeros(1)))
+        light = net.light(world.lattice, worlds.tell(net, world.speeds[:, 0], told, torch.zeros(1)))
         world = replace(world, lattice=worlds.relight(world.lattice, light))
         off.append(float((world.lattice.detach().mean((0, 2, 3)) / true.mean((0, 2, 3)) - 1).abs().max()))
     assert off[-1] < 0.05 and abs(off[-1] - off[-20]) < 0.01
@@ -84,7 +84,7 @@ def test_before_all_learning_next_to_nothing_is_told_and_the_light_stays():
         told += float(machine.world.codes[:, :CODE_DIMS].any(1).float().mean()) / 30
     assert told < 0.05
     net, controls = machine.net, torch.tensor([[1.0, 0, 0, 0, 0.5, -0.5]])
-    assert (net.light(machine.world.shown[0], worlds.tell(net, machine.world, controls, torch.zeros(1))) == 1).all()
+    assert (net.light(machine.world.shown[0], worlds.tell(net, machine.world.speeds[:, 0], controls, torch.zeros(1))) == 1).all()
 
 
 def test_sketches_alone_teach_the_painter_to_follow_codes():

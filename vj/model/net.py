@@ -58,6 +58,7 @@ GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coar
 GRAINLESS = 5.0  # its logit is less by this: at first there is next to none
 USUALLY = slice(20, 24)  # of the painter's channels: the logit of its row's median, for each of 2x2 px
 DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
+COARSE = 8  # px a side: how finely the light sees
 LIGHT = (0.52662, 0.09831, 0.03981, 0.06152)  # brightness 0..1 and warmth -1..1: mean and spread of each, for `Net.lit`
 EVIDENCE = 0.25  # how strongly a class is doubted that did not explain the last step, when it comes to other footage
 SELDOM = -2.0  # the logit of touching up, at first
@@ -175,10 +176,10 @@ class Light(nn.Module):
 
     def forward(self, image: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         """image (B, 3, H, W) 0..1 -> what each colour is multiplied by (B, 3)."""
-        return self.of_small(F.avg_pool2d(image.float(), 8), told)
+        return self.of_small(F.avg_pool2d(image.float(), COARSE), told)
 
     def of_small(self, small: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """The same from the means of each 8x8 px, (B, 3, H // 8, W // 8)."""
+        """The same from the means of each COARSE x COARSE px, (B, 3, H // COARSE, W // COARSE)."""
         small = small.flatten(2)
         mean, spread = small.mean(2), small.std(2)
         low = small.min(2).values

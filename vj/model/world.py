@@ -46,10 +46,11 @@ def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> Wo
     return World(frames[0], tuple(frames), phase, speeds, codes)
 
 
-def tell(net: Net, world: World, controls: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """What the trunk and the light are told: (B, TOLD). controls (B, 6), noise (B,) standard deviation 0..0.1."""
+def tell(net: Net, last: torch.Tensor, controls: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """What the trunk and the light are told: (B, TOLD). last (B,) speed of the last step, controls (B, 6), noise (B,) standard
+    deviation 0..0.1."""
     controls = net.lit(controls)
-    return torch.stack([world.speeds[:, 0] * 0.5, controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], noise * 10], 1)
+    return torch.stack([last * 0.5, controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], noise * 10], 1)
 
 
 def history(world: World) -> torch.Tensor:
@@ -100,7 +101,7 @@ def step(
     """
     vertical = bool((net.bank[:, 1] != 0).any())
     K, S = net.config.classes, net.config.strip
-    told = tell(net, world, controls, noise)
+    told = tell(net, world.speeds[:, 0], controls, noise)
     dtype = next(net.trunk.parameters()).dtype
     logits, colours, features = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)

@@ -115,8 +115,12 @@ class Dataset:
         level, drift, warm, warm_drift = (float(v) for v in self.rng.normal(0, [0.12, 0.06, 0.06, 0.04]))
         gain = 1 + level + drift * time
         tint = warm + warm_drift * time
-        colour = torch.stack([gain * (1 + tint), gain, gain * (1 - tint)], 1)
-        return (frames * colour[:, :, None, None]).clamp(0, 1)
+        return (frames * tinted(gain, tint)).clamp(0, 1)
+
+
+def tinted(gain: torch.Tensor, warm: torch.Tensor) -> torch.Tensor:
+    """(B,) each -> what a picture in such a light is multiplied by, (B, 3, 1, 1)."""
+    return torch.stack([gain * (1 + warm), gain, gain * (1 - warm)], 1)[..., None, None]
 
 
 def _split(start: int, stop: int, share: float) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -15,11 +15,12 @@ import torch
 from vj.errors import WeightsError
 from vj.model import world as worlds
 from vj.model.generator import ARCHITECTURE, build
-from vj.model.net import EVIDENCE, MODES, ModelConfig, Net
+from vj.model.net import EVIDENCE, ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import CONTROL_NAMES
-from vj.train.dataset import BEFORE, LUMA, Dataset, Usual
+from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.footage import Footage
+from vj.train.keepsakes import first_frames, rows_colours
 from vj.train.losses import slopes
 from vj.train.trainer import TrainConfig, Trainer, fresh
 from vj.weights import Card, write
@@ -31,8 +32,6 @@ ALIKE = 0.35  # px a frame at speed 1
 PACES = (0.92, 0.96, 1.0, 1.04, 1.08)
 CLEARLY = 0.1  # dB
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
-SELDOM = 0.05  # share of a row's pixels, at either end, that are things in it, and not what it is
-UNSURE, PER_MODE = 0.01, 40  # of a row's colour, in the mean luma; frames that are to tell each principal component
 KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
@@ -53,47 +52,6 @@ def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
     usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
     return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed)
-
-
-def first_frames(footage: Footage, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Good first pictures, from all over the training part, where it moves and most is to be seen.
-
-    Each above the frame before it, uint8 (count, 6, H, W), and the speeds (count,) between the two.
-    """
-    data, picked = dataset(footage), []
-    where = np.concatenate([np.arange(start + 1, max(stop, start + 2)) for start, stop in data.training])
-    for part in np.array_split(where, count):
-        part = part if len(part) else where
-        candidates = part[:: max(1, len(part) // 12)]
-        moving = [i for i in candidates if footage.controls[i, 0] > 0.5] or candidates
-        detail = [np.abs(np.diff(footage.frames[i].astype(np.float32), axis=1)).mean() for i in moving]
-        picked.append(int(moving[int(np.argmax(detail))]))
-    pairs = np.stack([footage.frames[[i, max(i - 1, 0)]] for i in picked])
-    speeds = torch.from_numpy(footage.controls[picked, 0].copy())
-    return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).flatten(1, 2).contiguous(), speeds
-
-
-def rows_colours(footage: Footage, most: int = 900) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each row's median colour, in the frame's mean luma, over the training part: the 2nd and 98th percentile (2, 3, H);
-    and how they hang together (6 + MODES, 3, H), see Net.profile: principal components of their rows (Pearson 1901), fewer
-    where the footage is short."""
-    where = np.concatenate([np.arange(a, b) for a, b in dataset(footage).training])
-    some = footage.frames[where[:: max(1, len(where) // most)]]
-    luma = (some.astype(np.float32) @ np.array(LUMA, np.float32)).mean((1, 2)).clip(1)[:, None, None, None]
-    pixels = (some[:, :, ::4] / luma).transpose(0, 3, 1, 2)  # (n, 3, H, W / 4)
-    rows = np.median(pixels, axis=3)
-    mean, spread = rows.mean(0), rows.std(0) + UNSURE
-    whole = ((rows - mean) / spread).reshape(len(rows), -1)
-    modes = np.zeros((MODES, whole.shape[1]))
-    count = min(MODES, len(rows) // PER_MODE)
-    modes[:count] = np.linalg.svd(whole, full_matrices=False)[2][:count]
-    together = mean + (whole @ modes.T @ modes).reshape(rows.shape) * spread
-    low, high = np.percentile(rows - together, [2, 98], axis=0)
-    each = (pixels - together[..., None])[:: max(1, len(rows) // 200)]
-    dark, light = np.percentile(each, [100 * SELDOM, 100 * (1 - SELDOM)], axis=(0, 3))
-    bounds = [low - UNSURE, high + UNSURE, np.minimum(dark, low) - UNSURE, np.maximum(light, high) + UNSURE]
-    profile = np.concatenate([[mean, spread, *bounds], modes.reshape(MODES, *mean.shape)])
-    return tuple(torch.from_numpy(part.astype(np.float32)) for part in (np.percentile(rows, [2, 98], axis=0), profile))
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
@@ -126,10 +84,11 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
     others = motions and float(torch.cdist(found, net.bank).amin(1).max()) > ALIKE
     if others or not knows:
         net.bank.copy_(found)
-    for mine, found in zip((net.palette, net.profile), rows_colours(footage), strict=True):
-        mine.copy_(found)
+    training = dataset(footage).training
+    for mine, measured in zip((net.palette, net.profile), rows_colours(footage, training), strict=True):
+        mine.copy_(measured)
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
-    frames, speeds = first_frames(footage, net.config.seeds)
+    frames, speeds = first_frames(footage, training, net.config.seeds)
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
     if knows and others:

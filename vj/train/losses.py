@@ -43,4 +43,3 @@ def grain(x: torch.Tensor) -> torch.Tensor:
     """How strong the grain is around each pixel, across and down (a streak has all its grain one way): (B, 2, H, W)."""
     across, down = slopes(x)
     return box(box(torch.stack([F.pad(across.abs().mean(1), (1, 0)), F.pad(down.abs().mean(1), (0, 0, 1, 0))], 1)))
-

@@ -64,7 +64,7 @@ class TrainConfig:
 # All but the prior; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
 ONLY = ("picture", "painter", "strip", "prior")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
-FLEDGLING, STEADY = 150, 0.5  # and of the rate for the trunk, after so many steps: it forgot a motion now and then
+FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
 CAUTIOUS = 0.3  # of the rate, for the prior meanwhile: at the full rate one of four was lost within its first 300 steps
 DAYLIT, DAWN, DAYS = 2e-3, 60, 20  # rate of lessons in light, and in how many first steps how many of them are given
@@ -309,7 +309,7 @@ class Trainer:
             twice = (state, told, after, noise, whole, off, tracks, code, lot, gap)
             state, told, after, noise, whole, off, tracks, code, lot, gap = _twice(twice)
         code = code * told_groups(tells)
-        vector = worlds.tell(net, state, told, noise)
+        vector = worlds.tell(net, state.speeds[:, 0], told, noise)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
             logits, colours, features = net.trunk(worlds.history(seen), worlds.misfit(net, seen), vector, code)
