@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from vj.model import planes, transport
+from vj.model import hidden, planes, transport
 from vj.model.net import CODE_DIMS, DIGITS, HISTORY, Net
 
 MEDIANS = 3  # of the proposals, the last
@@ -28,6 +28,7 @@ class World:
     codes: torch.Tensor  # (B, memory * D, rows), newest first
     classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
+    behind: hidden.Hidden | None = None  # what is covered
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -115,6 +116,9 @@ def step(
     logits = planes.double(logits)
     classes = planes.best(logits[:, :K])[1][:, 0]
     moved, entered = transport.move(lattice, classes, whole)
+    behind = world.behind or hidden.nothing(lattice.device)
+    if world.classes is not None:
+        moved, classes, behind = hidden.step(behind, lattice, light, world.classes, moved, classes, whole, net.bank)
     touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
     if touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)
@@ -137,7 +141,7 @@ def step(
     return replace(
         world, lattice=lattice, shown=(shown, *past), phase=phase,
         speeds=torch.cat([controls[:, :1], world.speeds[:, :-1]], 1),
-        codes=codes, classes=classes, moved=shift,
+        codes=codes, classes=classes, moved=shift, behind=behind,
     )  # fmt: skip
 
 
