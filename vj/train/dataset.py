@@ -67,6 +67,8 @@ class Dataset:
         self.targets = np.concatenate([np.arange(min(a + BEFORE, b - 2), b) for a, b in self.training])
         chances = 0.15 + self.controls[self.targets, 1:4].max(1).clip(0, 1)
         self._chances = chances / chances.sum()
+        lengths = np.array([b - a for a, b in self.training])
+        self.room = int(np.quantile(np.repeat(lengths, lengths), 0.1)) - BEFORE - 3  # frames ahead that nine of ten windows have
         self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
 
     def window(self, start: int, count: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -73,7 +73,9 @@ OPENED = 0.4  # share of the pictures in which what enters is not what the netwo
 SHARP = 0.02  # of the errors by which that is told
 REACH = 32  # px to the left of the painted strip from which what is in it may come
 ONCE = 0.35  # how much the one step counts, against several, in telling with what something moves
-DREAMT_ON = 8  # prior's steps for each time that new ones are dreamt, when it learns alone
+# When the prior learns alone it does so from worlds that have gone on for as many frames as hills take to come all the way
+# into what it sees, where the footage is long enough; for each of its steps NEW such frames are dreamt.
+DREAMT, NEW = 96, 13
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
 WORTH = 0.022  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
@@ -149,9 +151,10 @@ class Trainer:
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
         if dreams:
             with quick():
-                if not self._lessons.kept or self.steps % DREAMT_ON == 0:
-                    batch = self._batch(2 * config.batch, config.deepest + 1, light=0.0)
-                    self._roll(batch, config.deepest, config.part if net.config.width >= 2 * config.part else net.config.width)
+                size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
+                if not self._lessons.kept or self.steps % max(1, size * deep // NEW) == 0:
+                    batch = self._batch(size, deep + 1, light=0.0)
+                    self._roll(batch, deep, config.part if net.config.width >= 2 * config.part else net.config.width)
                 lesson = self._lessons.grade(net, 2 * config.prior_batch)
             self._learn({"prior": lesson})
             return
@@ -258,7 +261,7 @@ class Trainer:
         shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
         lattice = worlds.quantise(state.lattice * colour + lift + rough[0], worlds.BRIGHTEST)
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
-        return replace(state, lattice=lattice, shown=shown), noise, whole
+        return replace(state, lattice=lattice, shown=shown, behind=None), noise, whole  # one step is graded without what is behind
 
     def _need(self, batch: Batch, at: int) -> torch.Tensor:
         """What of frame `at` is worth telling, as the footage has it (B, GROUPS, rows). In its own world, gone astray, nearly
