@@ -88,3 +88,10 @@ def test_what_stands_shows_nothing_from_behind():
     other = torch.ones_like(now)  # the square's place is thought to be land for a moment, and nothing moves
     held, _, behind = hidden.step(behind, moved, one, now, moved, other, torch.zeros_like(whole), BANK)
     assert torch.equal(held, moved)
+
+
+def test_rows_take_along_what_is_behind_them():
+    behind = hidden.Hidden(torch.full((2, 3), 0.5), torch.tensor([1, 1]), torch.tensor([W + 3, (H + 2) * W + 5]))
+    goes = torch.zeros(2, 3, H, 1)
+    goes[0, :, 1], goes[1, :, 2] = 0.1, -0.2
+    assert torch.allclose(hidden.along(behind, goes, W).colours[:, 0], torch.tensor([0.6, 0.3]))

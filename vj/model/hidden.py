@@ -9,7 +9,7 @@ Sources: layers, each with its motion, the nearer covering the farther (Wang and
 were where one has not looked for a while (World-Consistent Video-to-Video Synthesis, Mallya et al. 2020).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -30,6 +30,12 @@ def nothing(device: torch.device | str) -> Hidden:
     """Nothing is known of what is behind."""
     none = torch.zeros(0, dtype=torch.int64, device=device)
     return Hidden(torch.zeros(0, 3, device=device), none, none)
+
+
+def along(hidden: Hidden, goes: torch.Tensor, width: int) -> Hidden:
+    """The hidden with goes (B, 3, H, 1) added, as to the rows of the picture before it, which is `width` px wide."""
+    row = torch.div(hidden.place, width, rounding_mode="floor")
+    return replace(hidden, colours=hidden.colours + goes[..., 0].transpose(1, 2).flatten(0, 1)[row])
 
 
 def step(

@@ -28,7 +28,7 @@ class World:
     codes: torch.Tensor  # (B, memory * D, rows), newest first
     classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
-    behind: hidden.Hidden | None = None  # what is covered
+    behind: hidden.Hidden | None = None  # what is covered; None: nothing is known of it
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -133,7 +133,7 @@ def step(
     lattice = torch.cat([moved[..., :-S], strip], 3)
     goes, low, high = _homely(net, lattice, controls)
     lattice[..., -S:] = torch.where(opened & _untold(tells, strip), strip.clamp(low, high), strip)
-    lattice = quantise(lattice + goes, BRIGHTEST)
+    lattice, behind = quantise(lattice + goes, BRIGHTEST), hidden.along(behind, goes, lattice.shape[3])
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
     past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved

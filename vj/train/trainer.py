@@ -261,7 +261,7 @@ class Trainer:
         shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
         lattice = worlds.quantise(state.lattice * colour + lift + rough[0], worlds.BRIGHTEST)
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
-        return replace(state, lattice=lattice, shown=shown, behind=None), noise, whole  # one step is graded without what is behind
+        return replace(state, lattice=lattice, shown=shown, behind=None), noise, whole
 
     def _need(self, batch: Batch, at: int) -> torch.Tensor:
         """What of frame `at` is worth telling, as the footage has it (B, GROUPS, rows). In its own world, gone astray, nearly
