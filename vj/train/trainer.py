@@ -32,6 +32,7 @@ from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
 from vj.train.roughness import Roughness
+from vj.train.strays import Strays
 from vj.train.tracks import SPAN, explained
 
 
@@ -154,7 +155,8 @@ class Trainer:
                 size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
                 if not self._lessons.kept or self.steps % max(1, size * deep // NEW) == 0:
                     batch = self._batch(size, deep + 1, light=0.0)
-                    self._roll(batch, deep, config.part if net.config.width >= 2 * config.part else net.config.width)
+                    width = config.part if net.config.width >= 2 * config.part else net.config.width
+                    self._roll(batch, deep, width, Strays(self.rough, size))
                 lesson = self._lessons.grade(net, 2 * config.prior_batch)
             self._learn({"prior": lesson})
             return
@@ -223,8 +225,9 @@ class Trainer:
             mine.lerp_(theirs, 1 - keep)
 
     @torch.no_grad()
-    def _roll(self, batch: Batch, depth: int, width: int) -> tuple[worlds.World, torch.Tensor, torch.Tensor]:
-        """The right `width` px of the world after `depth` frames of its own output, its history roughened.
+    def _roll(self, batch: Batch, depth: int, width: int, strays: Strays | None = None):
+        """The right `width` px of the world after `depth` frames of its own output, its history roughened; told what the
+        footage tells, and strays.
 
         Also the noise it is told of, and the whole picture at that moment in the same light.
         """
@@ -248,6 +251,7 @@ class Trainer:
             self._lessons.remember(state, code, told)
             if ahead == depth:
                 break
+            code = code if strays is None else strays.among(code)
             rough = self.rough.grain(state.lattice.new_empty(B, GRAINS, net.config.height, net.config.strip))
             state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead], rough)
         noise = self.rough.random(B) * self.config.noise * (self.rough.random(B) < 0.4)
