@@ -37,7 +37,7 @@ def _play(frames, classes, light=None, remember: bool = True) -> torch.Tensor:
         moved, entered = transport.move(picture, classes[t], whole)
         moved = torch.where(entered, frames[t], moved)
         if remember:
-            moved, now, behind = hidden.step(behind, picture, light, before, moved, classes[t].clone(), whole, BANK)
+            moved, now, behind = hidden.step(behind, picture, light, before, moved, classes[t], whole, BANK)
             assert torch.equal(now, classes[t])
         picture, before = moved, classes[t]
     return picture
@@ -82,7 +82,7 @@ def test_what_stands_shows_nothing_from_behind():
     behind, before, whole = hidden.nothing("cpu"), classes[0], BANK.long()[None]
     one = torch.ones(1, 3)
     moved, _ = transport.move(frames[0], classes[1], whole)
-    moved, now, behind = hidden.step(behind, frames[0], one, before, moved, classes[1].clone(), whole, BANK)
+    moved, now, behind = hidden.step(behind, frames[0], one, before, moved, classes[1], whole, BANK)
     count = len(behind.place)
     assert count
     other = torch.ones_like(now)  # the square's place is thought to be land for a moment, and nothing moves

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-ALIKE, NEARLY = 0.4, 1 / 6  # px a frame at speed 1, and share of the quicker: motions nearer than that are one thing's
+ALIKE, NEARLY = 1 / 400, 1 / 6  # widths a frame at speed 1, and share of the quicker: motions nearer than that are one thing's
 BESIDE = (1, -1, 2, -2)  # px along its row from which a pixel is taken where the hidden has a gap
 
 
@@ -52,14 +52,14 @@ def step(
 
     lattice (B, 3, H, W) is the last frame, its colours multiplied by light (B, 3), its pixels of the classes `before`
     (B, H, W); moved (B, 3, H, W) what has become of it by `classes` (B, H, W), which go on by whole (B, K, 2) px and by bank
-    (K, 2) px a frame at speed 1. Returns moved and classes (changed in place) with what comes out, and the hidden.
+    (K, 2) px a frame at speed 1. Returns moved and classes with what comes out, and the hidden.
     """
     B, C, H, W = lattice.shape
     K = len(bank)
-    alike, covers = _meetings(bank, whole)
+    alike, covers = _meetings(bank, whole, W)
     shift = whole.flatten(0, 1)  # of each world's classes, numbered through
     steps = shift[:, 1] * W + shift[:, 0]
-    was, now = before.flatten(), classes.flatten()
+    was, now = before.flatten(), classes.flatten().clone()
     first = (torch.arange(B, device=now.device) * K).repeat_interleave(H * W) if B > 1 else 0  # number of its world's first
     here = torch.arange(len(now), device=now.device)
 
@@ -68,7 +68,7 @@ def step(
     gaps = covers[(was[source] + first) * K + now].nonzero()[:, 0]
     picture = torch.div(gaps, H * W, rounding_mode="floor")
     gaps = gaps[_inside(gaps, shift[now[gaps] + picture * K], H, W)]
-    hidden, at = _moved(hidden, light, shift, steps, H, W, len(now))
+    hidden, at = _moved(hidden, light, bank, shift, steps, H, W, len(now))
     which = at[gaps]
     for by in BESIDE:
         near = at[(gaps + by).clamp(0, len(at) - 1)]
@@ -91,10 +91,10 @@ def step(
     return moved.view(B, C, H, W), now.view(B, H, W), hidden
 
 
-def _meetings(bank: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _meetings(bank: torch.Tensor, whole: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Which classes go alike (K, K), and which covers which in this step, (B K K): the first the second."""
     pace = bank.norm(dim=1)
-    alike = torch.cdist(bank, bank) <= (torch.maximum(pace[:, None], pace) * NEARLY).clamp(min=ALIKE)
+    alike = torch.cdist(bank, bank) <= (torch.maximum(pace[:, None], pace) * NEARLY).clamp(min=ALIKE * width)
     parted = (whole[:, :, None] != whole[:, None]).any(3)
     return alike, (parted & (~alike & (pace[:, None] > pace))).flatten()
 
@@ -105,13 +105,13 @@ def _inside(place: torch.Tensor, by: torch.Tensor, H: int, W: int) -> torch.Tens
     return (x >= 0) & (x < W) & (y >= 0) & (y < H)
 
 
-def _moved(hidden: Hidden, light, shift, steps, H: int, W: int, places: int) -> tuple[Hidden, torch.Tensor]:
-    """The hidden gone on, and which of it is at each place, -1 where none is; of several the quicker, and later, is kept."""
+def _moved(hidden: Hidden, light, bank, shift, steps, H: int, W: int, places: int) -> tuple[Hidden, torch.Tensor]:
+    """The hidden gone on, and which of it is at each place, -1 where none is; of several the quickest is kept."""
     picture = torch.div(hidden.place, H * W, rounding_mode="floor")
-    number = picture * (len(shift) // len(light)) + hidden.classes
+    number = picture * len(bank) + hidden.classes
     stays = _inside(hidden.place, -shift[number], H, W)
     place, n = hidden.place - steps[number], max(len(number), 1)
-    rank = hidden.classes * n + torch.arange(len(number), device=place.device)
+    rank = bank.norm(dim=1).argsort().argsort()[hidden.classes] * n + torch.arange(len(number), device=place.device)
     best = rank.new_full((places,), -1).scatter_reduce(0, place[stays], rank[stays], "amax")
     stays &= best[place.clamp(0, places - 1)] == rank
     colours = (hidden.colours * light[picture])[stays]
