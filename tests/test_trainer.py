@@ -233,6 +233,7 @@ def test_one_part_can_be_refined_alone(tmp_path, only):
     allowed = {"palette", "profile", "usual"} | ({"encoder.layers.6.bias"} if only == "picture" else set())
     assert changed - allowed == {
         "picture": {"trunk", "light", "painter", "encoder.layers.6.weight"},
+        "trunk": {"trunk"},
         "painter": {"painter"},
         "strip": {"painter"} | {f"encoder.layers.{n}.{part}" for n in (0, 2, 4, 6) for part in ("weight", "bias")},
         "prior": {"prior"},

@@ -10,9 +10,14 @@ import torch.nn.functional as F
 from vj.model.planes import box
 
 
-def class_loss(logits: torch.Tensor, errors: torch.Tensor, scale: float = 0.02) -> torch.Tensor:
-    """Negative log likelihood of the mixture. logits, errors (B, K, H, W); errors are mean absolute, 0..1."""
-    return -torch.logsumexp(F.log_softmax(logits, 1) - errors / scale, 1).mean()
+def class_loss(logits: torch.Tensor, errors: torch.Tensor, where: torch.Tensor | None = None, scale: float = 0.02):
+    """Negative log likelihood of the mixture. logits, errors (B, K, H, W); errors are mean absolute, 0..1; where, 0..1, to be
+    broadcast to (B, H, W): how much each pixel counts; None: all alike."""
+    loss = -torch.logsumexp(F.log_softmax(logits, 1) - errors / scale, 1)
+    if where is None:
+        return loss.mean()
+    where = where.expand_as(loss)
+    return (loss * where).sum() / where.sum().clamp(min=1)
 
 
 def slopes(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -62,8 +62,8 @@ class TrainConfig:
     only: str = ""  # one of ONLY: the rest stays as it is, and the codes keep their meaning
 
 
-# All but the prior; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
-ONLY = ("picture", "painter", "strip", "prior")
+# All but the prior; what moves; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
+ONLY = ("picture", "trunk", "painter", "strip", "prior")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -72,6 +72,7 @@ DAYLIT, DAWN, DAYS = 2e-3, 60, 20  # rate of lessons in light, and in how many f
 GAPS, AT_FIRST, FIRST = 0.3, 0.9, 2000  # share of the pictures with a gap cut: in the end, at first, until which step
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
+NEWEST = 6  # px at the edge whose motion counts once more where something is told
 REACH = 32  # px to the left of the painted strip from which what is in it may come
 ONCE = 0.35  # how much the one step counts, against several, in telling with what something moves
 # When the prior learns alone it does so from worlds that have gone on for as many frames as hills take to come all the way
@@ -175,7 +176,7 @@ class Trainer:
         part = self.rough.random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps - self.begun >= config.entering_from and self.rough.random(1).item() < config.entering
-        entering |= config.only in ("painter", "strip")
+        entering = (entering or config.only in ("painter", "strip")) and config.only != "trunk"
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
         batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
@@ -358,14 +359,17 @@ class Trainer:
             return parts
         with torch.no_grad():
             # Whether calm ground enters or its last pixel is copied on cannot be seen; copied on it is a streak. In doubt
-            # the edge goes with what its row does further in.
+            # the edge goes with what its row does further in, but where something is told: that may be what differs.
             further_in = torch.softmax(logits[:, :K, :, -20:-10], 1).mean(3, keepdim=True)
-            errors[..., -10:] -= config.along * further_in
+            told_rows = (tells > 0).float().repeat_interleave(4, 1)[:, None, : errors.shape[2], None]
+            errors[..., -10:] -= config.along * further_in * (1 - told_rows)
             touch_error = (colours - after).abs().mean(1, keepdim=True) + config.touch
             errors = box(torch.cat([errors, touch_error], 1))
             worst = errors[:, :K].amin(1, keepdim=True)
             needed = 0.1 + (worst / 0.05).clamp(0, 1) + torch.softmax(logits, 1)[:, K:]
         at_edge = class_loss(logits[..., -S // 2 :], errors[..., -S // 2 :])  # what is born wrong stays wrong
+        if not self._eager:
+            at_edge = at_edge + class_loss(logits[..., -NEWEST:], errors[..., -NEWEST:], told_rows[:, 0])
         parts["classes"] = config.moving * (class_loss(logits, errors) + at_edge)
         parts["touch"] = 0.5 * ((colours - after).abs() * needed).mean()
         return parts
