@@ -11,7 +11,7 @@ import torch
 from test_audio_features import RATE, rock
 
 from vj.audio import demo_music, network
-from vj.audio.beat import Beat
+from vj.audio.beat import Beat, BeatTracker
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
 from vj.audio.onsets import Onset, OnsetChooser, OnsetPicker
@@ -261,3 +261,15 @@ def test_of_kick_and_snare_the_clearer_is_told_unless_both_are():
         picker = OnsetPicker()
         found = [o.kind for hop in range(100) for o in picker.feed((0.9, snare, 0.0) if hop == 99 else (0.0, 0.0, 0.0))]
         assert set(found) == told
+
+
+def test_a_sure_network_has_beats_told_sooner():
+    first = []
+    for by_network in (True, False):
+        tracker, told = BeatTracker(), []
+        for hop in range(600):
+            on = hop % 50 == 22
+            heard = [0.9 if on else 0.02, 0.02, 0.0, 0.0, 0.0, 0.98] if by_network else None
+            told.append(tracker.feed(5.0 if on else 0.1, heard=heard))
+        first.append(next(beat.time for beat in told if beat))
+    assert first[0] < 1.3 and first[0] < first[1] - 0.4
