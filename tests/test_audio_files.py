@@ -11,8 +11,9 @@ import soundfile
 from vj.audio import source
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import RATE, SoundFile, cut
-from vj.audio.hear import hear, plot
+from vj.audio.hear import hear
 from vj.audio.listener import Listener
+from vj.audio.sheet import plot
 from vj.audio.source import FilePlayer, LineIn
 from vj.errors import SoundError
 from vj.signals import AudioFeatures

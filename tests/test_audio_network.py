@@ -11,16 +11,16 @@ import torch
 from test_audio_features import RATE, rock
 
 from vj.audio import demo_music, network
-from vj.audio.beat import Beat
+from vj.audio.beat import Beat, BeatTracker
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
 from vj.audio.onsets import Onset, OnsetChooser, OnsetPicker
 from vj.audio.senses import SIZE, Senses, rises
+from vj.audio.strokes import PARTS, UNKNOWN, Strokes, whole
 from vj.audio.strokes import SIZE as SHOWN
-from vj.audio.strokes import Strokes
 from vj.errors import WeightsError
 from vj.train.ear import drums
-from vj.train.ear.learn import Net, frames_of
+from vj.train.ear.learn import Net, _layer, frames_of
 
 
 @pytest.fixture
@@ -53,11 +53,28 @@ def test_numpy_and_torch_agree(file):
 
 def test_the_ear_sees_live_what_was_seen_in_training():
     sound = rock(4.0).astype(np.float32)
-    extractor, seen = FeatureExtractor(weights=None), []
-    look = extractor._senses.look
+    extractor, seen, levels = FeatureExtractor(weights=None), [], []
+    look, drums_of = extractor._senses.look, extractor._spectrum.drums
     extractor._senses.look = lambda *given: seen.append(look(*given).copy()) or seen[-1]
+    extractor._spectrum.drums = lambda *given: levels.append(drums_of(*given)) or levels[-1]
     extractor.feed(sound)
-    assert np.array(seen) == pytest.approx(rises(*(x.astype(np.float32) for x in frames_of(sound))), abs=2e-3)
+    short, long, outer = (x.astype(np.float32) for x in frames_of(sound))
+    assert np.array(seen) == pytest.approx(rises(short, long), abs=2e-3)
+    assert np.log(np.array(levels) + 1e-5) == pytest.approx(outer, abs=2e-3)
+
+
+def test_a_layer_learns_as_torchs_own():
+    torch.manual_seed(0)
+    gru, shown = torch.nn.GRU(5, 4), torch.randn(12, 3, 5, requires_grad=True)
+    told, slopes = [], []
+    for layer in (lambda x: gru(x)[0], lambda x: _layer(gru, x)):
+        told.append(layer(shown))
+        (told[-1] ** 3).sum().backward()
+        slopes.append([p.grad.clone() for p in (shown, *gru.parameters())])
+        gru.zero_grad()
+        shown.grad = None
+    assert torch.allclose(*told, atol=1e-6)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*slopes, strict=True))
 
 
 @pytest.mark.parametrize("block", [1, 137, 512, 10**9])
@@ -188,9 +205,55 @@ def test_the_second_look_is_shown_how_bands_rise():
     look, short, bands = Strokes(), np.zeros(36, np.float32), np.full(9, 0.1)
     for _ in range(10):
         still = look.shown(short, [0.5] * 6, bands).copy()
-    assert not still.any()
+    assert not still[: PARTS[4]].any()
     struck = look.shown(short + 1, [0.5] * 6, 10 * bands)
-    assert struck[: 5 * 36] == pytest.approx(1.0) and struck[-9:] == pytest.approx(np.log(10), abs=1e-3)
+    assert struck[: 5 * 36] == pytest.approx(1.0)
+    assert struck[PARTS[3] : PARTS[4]] == pytest.approx(np.log(10), abs=1e-3)
+
+
+def test_the_second_look_is_shown_what_was_played_a_beat_before():
+    look, period = Strokes(), 50.0
+    for hop in range(400):
+        heard = [0.1, 0.1, 0.9 if hop % 100 == 0 else 0.1, 0.1, 0.1, 0.9]  # a kick every other beat
+        shown = look.shown(np.zeros(36, np.float32), heard, np.full(9, 0.1), period)[PARTS[4] :].reshape(3, 3)
+        high, low = np.log(9) / 4, -np.log(9) / 4
+        if hop in (250, 300):
+            assert shown[:, 0] == pytest.approx([high, low, low] if hop == 250 else [low, high, high])
+            assert shown[:, 1:] == pytest.approx(low)
+    unknown = look.shown(np.zeros(36, np.float32), heard, np.full(9, 0.1))[PARTS[4] :]
+    assert unknown == pytest.approx(UNKNOWN)
+
+
+def test_the_second_look_sees_live_what_was_seen_in_training():
+    rng, n = np.random.default_rng(0), 900
+    short, said = rng.random((n, 36)).astype(np.float32), rng.normal(-2, 2, (n, 5)).astype(np.float32)
+    levels, periods = np.exp(rng.normal(-4, 2, (n, 9))), np.where(np.arange(n) < 200, 0, rng.uniform(28, 109, n))
+    look = Strokes()
+    live = [look.shown(short[k], 1 / (1 + np.exp(-said[k])), levels[k], periods[k]).copy() for k in range(n)]
+    assert np.array(live) == pytest.approx(whole(short, said, np.log(levels + 1e-5), periods), abs=1e-4)
+
+
+def test_the_second_look_is_shown_shards(file, tmp_path):
+    rng, n = np.random.default_rng(0), 800
+    wanted = np.zeros((3, n, 5), np.uint8)
+    wanted[:2, 200::50, 2] = 255
+    shard = tmp_path / "00000.npz"
+    np.savez(
+        shard, short=rng.random((3, n, 36)), long=rng.random((3, n // 4, 48)), outer=rng.random((3, n, 9)), wanted=wanted,
+        tempo=np.full((3, n), 120.0),
+    )  # fmt: skip
+    shown, there = drums.gather([shard], read(file))
+    assert shown.shape == (len(there), SHOWN) and there.shape[1] == 3
+    assert there[:, 0].sum() == 24 and not there[:, 1:].any()
+
+
+def test_what_an_ear_takes_for_the_period_is_mostly_right():
+    rng = np.random.default_rng(0)
+    heard = np.array([drums.heard_periods(rng, np.full(1000, 120.0)) for _ in range(300)])
+    assert not heard[:, :100].any()
+    end = heard[:, -1]
+    assert 0.6 < np.mean(abs(end - 50) < 1) < 0.9
+    assert set(np.round(end / 25)) == {0, 2, 4}  # lost, right, or half the tempo; twice of it is beyond what an ear hears
 
 
 def test_of_kick_and_snare_the_clearer_is_told_unless_both_are():
@@ -198,3 +261,15 @@ def test_of_kick_and_snare_the_clearer_is_told_unless_both_are():
         picker = OnsetPicker()
         found = [o.kind for hop in range(100) for o in picker.feed((0.9, snare, 0.0) if hop == 99 else (0.0, 0.0, 0.0))]
         assert set(found) == told
+
+
+def test_a_sure_network_has_beats_told_sooner():
+    first = []
+    for by_network in (True, False):
+        tracker, told = BeatTracker(), []
+        for hop in range(600):
+            on = hop % 50 == 22
+            heard = [0.9 if on else 0.02, 0.02, 0.0, 0.0, 0.0, 0.98] if by_network else None
+            told.append(tracker.feed(5.0 if on else 0.1, heard=heard))
+        first.append(next(beat.time for beat in told if beat))
+    assert first[0] < 1.3 and first[0] < first[1] - 0.4

@@ -314,7 +314,9 @@ def hear(words: argparse.Namespace) -> None:
     for line in hearing.hear(words.sound, words.ahead):
         print(line)
     if words.plot:
-        hearing.plot(words.sound, words.plot)
+        from vj.audio import sheet
+
+        sheet.plot(words.sound, words.plot)
 
 
 def judge(words: argparse.Namespace) -> None:

@@ -24,10 +24,12 @@ FLOOR = 0.4  # a hop without any onset, against a mean one
 EVERY = 0.1  # s between looks at the tempo
 SOON = (0.5, 1.5)  # s that must be heard before the network is believed, and the rule
 SHOWN, HIDDEN = 0.12, 0.09  # confidence at which beats begin and cease to be told
-CALM_FALL = 3.0  # s, confidence falls this slowly, so that a breakdown is held through
+RISE, NET_RISE = 0.7, 0.35  # s, confidence rises this quickly, by rule and where there is a network;
+CALM_FALL = 3.0  # and falls this slowly, so that a breakdown is held through
+FEWEST, NET_FEWEST = 3, 2  # beats that must have been before the rule is sure of anything, and the network
 
 NET_EARLY = 0.01  # s by which the network says a beat before its onset strength stands
-NET_SHARE = 0.75  # power of the network's odds beside the onset strength
+NET_SHARE = 0.5  # power of the network's odds beside the onset strength
 NET_USUAL = 0.05  # chance of a beat in a hop of which nothing is known
 NET_WEIGHT = (4.0, 5.0)  # by which beats and downbeats were favoured in training, undone here
 BOTH_TRUST = 0.2  # weight of one look at the tempo by rule, where there is a network too,
@@ -164,14 +166,14 @@ class BeatTracker:
         if by_network and self.time > SOON[0]:
             doubt *= 1 - self._clarity()
         certainty = 0.0 if quiet else 1 - doubt
-        rate = EVERY / (0.7 if certainty > self.confidence else 1.0 if quiet else CALM_FALL)
+        rate = EVERY / ((NET_RISE if by_network else RISE) if certainty > self.confidence else 1.0 if quiet else CALM_FALL)
         self.confidence += (certainty - self.confidence) * rate
 
-    def _on_beats(self, memory: np.ndarray) -> tuple[float, float]:
-        """The mean peak of the newest values on the last beats, and how high peaks usually are; (0, 1): too few beats yet."""
+    def _on_beats(self, memory: np.ndarray, fewest: int) -> tuple[float, float]:
+        """The mean peak of the newest values on the last beats, and how high peaks usually are; (0, 1): fewer beats than that."""
         now = self._hops - len(memory)  # hop of memory[0]
         past = [memory[max(0, b - now - 3) : b - now + 4].max(initial=0.0) for b in self._recent if b - now >= 3]
-        if len(past) < 3:
+        if len(past) < fewest:
             return 0.0, 1.0
         heard = memory[max(len(memory) - 400, len(memory) - self._hops) :]
         return float(np.mean(past)), float(heard[: len(heard) // 7 * 7].reshape(-1, 7).max(1).mean())
@@ -183,7 +185,7 @@ class BeatTracker:
         two of them must agree.
         """
         alike = self._pulse.alike(self.pointer.period)
-        strength, usual = self._on_beats(self._pulse.memory)
+        strength, usual = self._on_beats(self._pulse.memory, FEWEST)
         if not strength:
             return 0.0
         alike, contrast = min(max(alike, -0.1), 0.6), math.log(min(max(strength / (usual + 1e-9), 1.0), 2.5))
@@ -193,7 +195,7 @@ class BeatTracker:
 
     def _clarity(self) -> float:
         """0..1: likewise by the network: how likely it takes the beats, and how they stand out from all that it hears."""
-        chance, usual = self._on_beats(self._chances)
+        chance, usual = self._on_beats(self._chances, NET_FEWEST)
         return self._sure / (1 + math.exp(-CLEAR[0] * (chance * min(chance / (usual + 0.05), 2.0) - CLEAR[1])))
 
     def _tell(self, hop: int, period: int, position: int) -> Beat | None:

@@ -229,7 +229,8 @@ class FeatureExtractor:
         onsets = self._onsets.feed(bands, quiet)
         if network is not None:
             heard = network.step(seen)
-            shown = self._strokes.shown(seen[: len(mags)], heard, bands)
+            tempo = self.features.tempo
+            shown = self._strokes.shown(seen[: len(mags)], heard, bands, 60 / (tempo * self.step) if tempo else 0.0)
             drums = self._strokes.judge(shown) if self._looks_twice else heard[2:5]
             belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
             onsets = self._chooser.feed(self._picker.feed(drums, quiet), onsets, heard[5])
@@ -316,10 +317,13 @@ class _Spectrum:
         self._power = np.zeros(len(hertz), np.float32)  # of the last look
         self._looks, self._flatness = 0, 0.0
 
-    def magnitudes(self, windows: np.ndarray) -> np.ndarray:
-        """windows: float32 (n, size) -> (n, 36)."""
-        centred = windows - (windows @ self._mean)[:, None]
-        return np.abs(np.fft.rfft(centred * self._hann, axis=1)) @ self._triangles[:36].T
+    def whole(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """windows: float32 (n, size) -> (n, 36), (n, 9): the magnitudes of look, and what drums gives."""
+        centred, newer = windows - (windows @ self._mean)[:, None], windows[:, self.size // 2 :]
+        spectra = np.abs(np.fft.rfft(centred * self._hann, axis=1))
+        short = np.abs(np.fft.rfft((newer - newer.mean(1, keepdims=True)) * self._short, axis=1))
+        powers = np.concatenate([(spectra * spectra) @ self._low.T, (short * short) @ self._high.T], 1)
+        return spectra @ self._triangles[:36].T, np.sqrt(powers)
 
     def look(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """window: float32 (size,), newest last.
@@ -346,12 +350,15 @@ class _Spectrum:
         return np.sqrt(np.concatenate([self._low @ self._power, self._high @ (short * short)]))
 
 
-def short_looks(samples: np.ndarray, rate: int, hop: int) -> np.ndarray:
-    """samples: float32 (n,) -> (n // hop, 36) magnitudes on a log scale, as the ear sees them hop by hop; for training."""
+def short_looks(samples: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
+    """samples: float32 (n,) -> (n // hop, 36) magnitudes on a log scale, (n // hop, 9) RMS between EDGES; for training.
+
+    As the ear sees them hop by hop.
+    """
     spectrum = _Spectrum(rate)
     padded = np.concatenate([np.zeros(spectrum.size - hop, np.float32), samples])
     windows = np.lib.stride_tricks.sliding_window_view(padded, spectrum.size)[::hop][: len(samples) // hop]
-    return spectrum.magnitudes(windows)
+    return spectrum.whole(windows)
 
 
 class _Gate:

@@ -34,8 +34,7 @@ class Pointer:
         self._start = start.astype(np.float32)
         self._p = self._start.copy()  # (S,), sums to 1
         self._turn = np.exp(2j * np.pi * self._since / self.periods[self._row]).astype(np.complex64)
-        self._mass = np.add.reduceat(self._p, self._first)
-        self.period = int(self.periods[np.argmax(self._mass)])
+        self.period = int(self.periods[np.argmax(np.add.reduceat(self._p, self._first))])
 
     def step(self, likelihood: float) -> tuple[int, int]:
         """One hop on. likelihood: of this onset strength on a beat, against off it. -> likeliest (period, since)."""
@@ -46,7 +45,6 @@ class Pointer:
         np.maximum(p, self._restart, out=p)
         p[self._zone] *= np.exp(np.float32(np.log(likelihood)) * self._inside)
         p /= p.sum()
-        self._mass = np.add.reduceat(p, self._first)
         best = int(np.argmax(p))
         self.period = int(self.periods[self._row[best]])
         return self.period, int(self._since[best])
@@ -55,7 +53,9 @@ class Pointer:
         """Hops, between the whole ones: the mean of the likeliest period and its neighbours."""
         row = self.period - self.periods[0]
         near = slice(max(0, row - 2), row + 3)
-        return float(self._mass[near] @ self.periods[near] / max(self._mass[near].sum(), 1e-30))
+        first = self._first[near]
+        mass = np.add.reduceat(self._p[first[0] : self._final[near][-1] + 1], first - first[0])
+        return float(mass @ self.periods[near] / max(mass.sum(), 1e-30))
 
     def weigh(self, weights: np.ndarray) -> None:
         """weights: (P,), evidence for each period."""

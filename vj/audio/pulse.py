@@ -10,6 +10,7 @@ MEMORY = 6.0  # s of onset strength behind the tempo
 COMMON = (80.0, 160.0)  # the octave into which tempo evidence is folded, beats a minute
 FASTER, SLOWER = 0.2, 0.02  # how far beyond the common octave, in log tempo, half or double of it may be believed
 EVEN, BARE = 0.92, 0.03  # as alike after half a period as after one, and bare between: double; bare after one: half
+SMOOTH, SMOOTH_COMB = np.ones(17) / 17, np.ones(15) / 15  # running means, which peaks must rise above
 VOTES = 20  # looks at the tempo, three quarters of which must agree on that
 
 
@@ -27,6 +28,12 @@ class Pulse:
         self._lags = np.arange(160)
         self._likely = self._lags / 50**2 * np.exp(-(self._lags**2) / (2 * 50**2))
         self._alike = np.zeros(len(self.memory))
+        n, q = len(self.memory), self._lags[1:]
+        teeth = [(np.minimum(k * q - (k - 1), n - 1), np.minimum(k * q + k, n)) for k in range(1, 5)]
+        self._low, self._high = (np.array(ends) for ends in zip(*teeth, strict=True))  # (4, 159) where each tooth lies
+        self._share = np.array([(k * q < n - 10) / (2 * k - 1) for k in range(1, 5)])
+        self._pairs = n - np.arange(n)  # that a lag has
+        self._far = (np.zeros(0), np.zeros(0))  # periods; of each, how far its tempo lies beyond the common octave, in log odds
         self._doubled, self._halved = _Opinion(), _Opinion()
 
     def push(self, onset: float) -> None:
@@ -37,15 +44,13 @@ class Pulse:
     def evidence(self, periods: np.ndarray) -> np.ndarray:
         """(P,) 0..1 for periods in hops. Outside the common octave, what half or double of it has, and a little less."""
         o, n = self.memory, len(self.memory)
-        sharp = np.maximum(o - np.convolve(o, np.ones(17) / 17, "same"), 0)
-        own = np.maximum(_autocorrelation(sharp) / (n - np.arange(n)), 0)
-        total = np.concatenate([[0], np.cumsum(own)])
-        comb, q = np.zeros(160), self._lags[1:]
-        for k in range(1, 5):
-            low, high = np.minimum(k * q - (k - 1), n - 1), np.minimum(k * q + k, n)
-            comb[1:] += (total[high] - total[low]) / (2 * k - 1) * (k * q < n - 10)
+        sharp = np.maximum(o - np.convolve(o, SMOOTH, "same"), 0)
+        own = np.maximum(_autocorrelation(sharp) / self._pairs, 0)
+        total, comb = np.zeros(n + 1), np.zeros(160)
+        np.cumsum(own, out=total[1:])
+        comb[1:] = ((total[self._high] - total[self._low]) * self._share).sum(0)
         comb *= self._likely
-        comb = np.maximum(comb - np.convolve(comb, np.ones(15) / 15, "same"), 0)
+        comb = np.maximum(comb - np.convolve(comb, SMOOTH_COMB, "same"), 0)
         seen = np.interp(self._candidates, self._lags, comb) + np.interp(self._candidates / 2, self._lags, comb)
         seen = np.sqrt(seen / (seen.max() + 1e-12))
         self._belief = (self._keep * self._belief[:, None]).max(0) * (seen + 1e-3)
@@ -55,8 +60,9 @@ class Pulse:
         quarter, half, one, two = (own[round(best * k) - 1 :][:3].max() for k in (0.25, 0.5, 1, 2))
         doubled = self._doubled.say(half > EVEN * one and quarter < BARE * half)
         halved = self._halved.say(one < BARE * two)
-        bpm = 60 / self._hop / periods
-        far = np.log(bpm / np.clip(bpm, *COMMON))
+        if self._far[0] is not periods:
+            bpm = 60 / self._hop / periods
+            self._far = (periods, -0.5 * np.log(bpm / np.clip(bpm, *COMMON)) ** 2)
         weights = np.zeros(len(periods))
         for octave, spread, share in (
             (1.0, 1.0, 0.1 if doubled or halved else 1.0),
@@ -64,11 +70,11 @@ class Pulse:
             (0.5, 0.5 if halved else SLOWER, 1.0),
         ):
             folded = np.interp(periods * octave, self._candidates[::-1], belief[::-1], left=0, right=0)
-            weights = np.maximum(weights, share * folded * np.exp(-0.5 * (far / spread) ** 2))
+            weights = np.maximum(weights, share * folded * np.exp(self._far[1] / spread**2))
         centred = o[n - min(n, self._heard) :]
         centred = centred - centred.mean()
         m = len(centred)
-        self._alike = _autocorrelation(centred)[:m] / (m - np.arange(m) + 20)
+        self._alike = _autocorrelation(centred)[:m] / (self._pairs[n - m :] + 20)
         return weights
 
     def alike(self, period: float) -> float:

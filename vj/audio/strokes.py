@@ -1,7 +1,9 @@
-"""A second look at the drums: what the ear's network says of a hop, and how every band rose up to it, weighed once more.
+"""A second look at the drums: what the ear's network says of a hop, how every band rose up to it, and what was played a beat,
+two and four before, weighed once more.
 
 The network must hear everything at once and tells a kick from a snare poorly; this little one (one hidden layer, taught by
-vj/train/ear/drums.py) has nothing else to do. Plain numpy; the same hops give the same values.
+vj/train/ear/drums.py) has nothing else to do, and knows that drummers repeat themselves. Plain numpy; the same hops give
+the same values.
 """
 
 import math
@@ -13,7 +15,12 @@ from vj.audio.senses import BANDS
 
 LAGS = (1, 2, 4, 7)  # hops back, against which the bands are seen to rise
 OUTER = 9  # bands of vj/audio/onsets.py
-SIZE = BANDS * (1 + len(LAGS)) + 5 + 3 + OUTER  # values that it is shown
+BEATS = (1, 2, 4)  # beats back, at which is looked up what the network said then
+NEAR = 2  # hops, to each side of there
+MEMORY = 4 * 110 + NEAR + 1  # hops that are remembered: four beats at the slowest tempo
+UNKNOWN = -0.5  # stands for what the network said where no beat is known
+SIZE = BANDS * (1 + len(LAGS)) + 5 + 3 + OUTER + 3 * len(BEATS)  # values that it is shown
+PARTS = np.cumsum((BANDS, BANDS * len(LAGS), 5, 3, OUTER))  # where each kind of them ends
 
 
 class Strokes:
@@ -22,29 +29,48 @@ class Strokes:
     def __init__(self, tensors: dict[str, np.ndarray] | None = None) -> None:
         self._past = np.zeros((max(LAGS) + 1, BANDS), np.float32)  # newest last
         self._back = [max(LAGS) - lag for lag in LAGS]
+        self._said = np.full((2 * MEMORY, 3), UNKNOWN, np.float32)  # by the network, of drums: twice, so that it never wraps
+        self._hops = 0
         self._before: list[float] = []  # the network's word of the hop before
         self._bands: list[np.ndarray] = []  # logs of the last hops, at most two
         self._out = np.zeros(SIZE, np.float32)
-        self._rises = self._out[BANDS : BANDS * (1 + len(LAGS))].reshape(len(LAGS), BANDS)
+        self._rises = self._out[BANDS : PARTS[1]].reshape(len(LAGS), BANDS)
+        self._again = self._out[PARTS[4] :].reshape(len(BEATS), 3)
         if tensors is not None:
             scaled = tensors["one.weight"] / tensors["spread"]
             self._one, self._one_bias = np.ascontiguousarray(scaled), tensors["one.bias"] - scaled @ tensors["mean"]
             self._two, self._two_bias = tensors["two.weight"], tensors["two.bias"]
 
-    def shown(self, short: np.ndarray, heard: Sequence[float], bands: np.ndarray) -> np.ndarray:
-        """short: (BANDS,), the newest short look; heard: chances by the network; bands: (OUTER,) RMS -> (SIZE,), reused."""
+    def shown(self, short: np.ndarray, heard: Sequence[float], bands: np.ndarray, period: float = 0.0) -> np.ndarray:
+        """short: (BANDS,), the newest short look; heard: chances by the network; bands: (OUTER,) RMS; period: hops, 0 unknown.
+
+        -> (SIZE,), reused.
+        """
         past, out = self._past, self._out
         past[:-1] = past[1:]
         past[-1] = out[:BANDS] = short
         np.subtract(short, past[self._back], out=self._rises)
         chances = [min(max(x, 1e-4), 1 - 1e-4) for x in heard[:5]]
         said = [math.log(x / (1 - x)) / 4 for x in chances]
-        out[-OUTER - 8 : -OUTER] = said + (self._before or said)[2:]
+        out[PARTS[1] : PARTS[3]] = said + (self._before or said)[2:]
         logs = np.log(bands + 1e-5)
         rise = logs - (self._bands[0] if self._bands else logs)
-        out[-OUTER:] = np.minimum(np.maximum(rise, -1), 4)
+        out[PARTS[3] : PARTS[4]] = np.minimum(np.maximum(rise, -1), 4)
+        self._look_back(said[2:], period)
         self._before, self._bands = said, [*self._bands[-1:], logs]
         return out
+
+    def _look_back(self, said: list[float], period: float) -> None:
+        now, again = self._hops % MEMORY, self._again
+        self._said[now] = self._said[now + MEMORY] = said
+        self._hops += 1
+        if not period:
+            again[:] = UNKNOWN
+            return
+        for k, beats in enumerate(BEATS):
+            back = min(int(beats * period + 0.5), MEMORY - NEAR - 1)
+            at = now + MEMORY - back
+            again[k] = self._said[at - NEAR : min(at + NEAR, now + MEMORY) + 1].max(0)
 
     def judge(self, shown: np.ndarray) -> list[float]:
         """Chances 0..1 of a kick, a snare, a hat in this hop."""
@@ -52,3 +78,19 @@ class Strokes:
         inner += self._one_bias
         np.maximum(inner, 0, out=inner)
         return [1 / (1 + math.exp(-min(max(z, -30.0), 30.0))) for z in (self._two @ inner + self._two_bias).tolist()]
+
+
+def whole(short: np.ndarray, said: np.ndarray, logs: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """All hops at once, what Strokes.shown gives: (n, BANDS), the network's logits (n, 5), logs of RMS (n, OUTER), hops (n,)."""
+    n, hops = len(short), np.arange(len(short))
+    past = np.concatenate([np.zeros((max(LAGS), BANDS), np.float32), short])
+    rises = [short - past[max(LAGS) - lag :][:n] for lag in LAGS]
+    said = np.clip(said, -9.21024, 9.21024) / 4
+    rise = np.clip(logs - np.concatenate([logs[:1], logs[:1], logs[:-2]])[:n], -1, 4)
+    drums = np.concatenate([np.full((MEMORY, 3), UNKNOWN, np.float32), said[:, 2:], np.full((NEAR, 3), -9.0, np.float32)])
+    most = np.lib.stride_tricks.sliding_window_view(drums, 2 * NEAR + 1, 0).max(-1)  # [i]: of the hops from i - MEMORY on
+    again = []
+    for beats in BEATS:
+        back = np.minimum((beats * periods + 0.5).astype(int), MEMORY - NEAR - 1)
+        again.append(np.where(periods[:, None] > 0, most[hops - back + MEMORY - NEAR], UNKNOWN))
+    return np.concatenate([short, *rises, said, np.concatenate([said[:1], said[:-1]])[:, 2:], rise, *again], 1, dtype=np.float32)

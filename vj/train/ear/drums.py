@@ -1,8 +1,9 @@
 """Teaches the ear's second look at the drums (vj/audio/strokes.py), once its network is taught.
 
-    python -m vj.train.ear.drums BANK EAR.safetensors [FIRST LAST]
+    python -m vj.train.ear.drums SHARDS OUT/ear.safetensors [LAST]
 
-Renders the pieces of these seeds (half a second each), learns for a minute on one thread, and adds what it learnt to the file.
+Shows it what that network says of the shards up to LAST (see vj/train/ear/learn.py), learns for two minutes on one thread, and
+adds what it learnt to the file.
 """
 
 import json
@@ -16,52 +17,58 @@ import safetensors.numpy
 import torch
 from torch import nn
 
-from vj.audio.features import FeatureExtractor
 from vj.audio.network import EarWeights, read
-from vj.audio.senses import BANDS
-from vj.audio.strokes import SIZE
-from vj.train.ear.bank import Bank
-from vj.train.ear.learn import targets_of
-from vj.train.ear.sound import make
+from vj.audio.senses import BANDS, rises
+from vj.audio.strokes import SIZE, whole
+from vj.train.ear.learn import VALID, Net
 
-SEEDS = (710000, 710927)
 HIDDEN, ROUNDS, BATCH, RATE_OF_LEARNING = 96, 8, 512, 2e-3
+HOPS = 1_000_000  # that it learns from
 NOISE = 0.25  # standard deviations of what it is shown, added while it learns
-SPARSE = 4  # of the pieces without drums, one in so many
-LIKELY, ELSE = 0.15, 0.2  # hops that the network takes for no stroke are shown by this share only
+SPARSE = 0.5  # of the pieces without drums, this share is shown;
+LIKELY, ELSE = 0.15, 0.2  # of the hops that the network takes for no stroke, this share
+LOCK = (1.0, 5.0)  # s, as long the ear may take to find the beat
+DOUBLE, LOST = 0.12, 0.15  # chances that it hears twice or half the tempo, and none
+UNSURE = 0.004  # by which a period may be wrong
 
 
-class _Witness(FeatureExtractor):
-    """An ear that keeps what its second look is shown, and what the network said."""
-
-    def __init__(self, weights: EarWeights) -> None:
-        super().__init__(weights=weights)
-        self.kept: list[np.ndarray] = []
-        self.said: list[float] = []
-        show = self._strokes.shown
-
-        def keep(short, heard, bands) -> np.ndarray:
-            self.kept.append(show(short, heard, bands).copy())
-            self.said.append(max(heard[2:5]))
-            return self.kept[-1]
-
-        self._strokes.shown = keep
+def heard_periods(rng: np.random.Generator, tempo: np.ndarray) -> np.ndarray:
+    """(n,) true beats a minute of every hop, 0 none -> (n,) hops, 0 unknown: what an ear takes for the period, by chance."""
+    right = rng.random()
+    if right < LOST or (not tempo.any() and right < 0.5):
+        return np.zeros(len(tempo))
+    true = np.where(tempo > 0, tempo, 0.0) if tempo.any() else np.full(len(tempo), rng.uniform(60, 180))
+    scale = float(rng.choice([0.5, 2.0])) if right > 1 - DOUBLE else 1.0
+    periods = 6000 / np.maximum(true, 1) / scale * rng.normal(1, UNSURE)
+    known = (true > 0) & (periods >= 28) & (periods <= 109) & (np.arange(len(tempo)) > 100 * rng.uniform(*LOCK))
+    return np.where(known, periods, 0.0)
 
 
-def gather(bank: Bank, weights: EarWeights, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """-> float16 (n, SIZE) and float32 (n, 3): what is shown in the hops of these pieces, and what there is."""
+def gather(shards: list[Path], weights: EarWeights) -> tuple[np.ndarray, np.ndarray]:
+    """-> float16 (n, SIZE) and float32 (n, 3): what is shown in some HOPS hops of these shards, and what there is."""
     rng, shown, wanted = np.random.default_rng(0), [], []
-    for seed in range(first, last):
-        heard = make(seed, bank, 30.0)
-        if not heard.onsets and seed % SPARSE:
-            continue
-        ear = _Witness(weights)
-        ear.feed(heard.samples)
-        there = targets_of(heard, len(ear.kept))[0][:, 2:].astype(np.float32) / 255
-        keep = (there.max(1) > 0) | (np.array(ear.said) > LIKELY) | (rng.random(len(there)) < ELSE)
-        keep[:100] = False
-        shown.append(np.array(ear.kept, np.float16)[keep])
-        wanted.append(there[keep])
+    net = Net(*(torch.from_numpy(weights.tensors[name]) for name in ("mean", "spread"))).eval()
+    net.load_state_dict({name: torch.from_numpy(t) for name, t in weights.tensors.items() if not name.startswith("drums.")})
+    for path in shards:
+        with np.load(path) as data:
+            part = {name: data[name] for name in data.files}
+        found, there = [], []
+        short, long = np.float32(part["short"]), np.float32(part["long"])
+        with torch.no_grad():
+            every = net(torch.from_numpy(rises(short, long)))[0].numpy()
+        for k, said in enumerate(every):
+            strokes = np.float32(part["wanted"][k][:, 2:]) / 255
+            if not strokes.any() and rng.random() > SPARSE:
+                continue
+            periods = heard_periods(rng, np.float32(part["tempo"][k]))
+            likely = said[:, 2:5].max(1) > math.log(LIKELY / (1 - LIKELY))
+            keep = (strokes.max(1) > 0) | likely | (rng.random(len(strokes)) < ELSE)
+            keep[:100] = False
+            found.append(np.float16(whole(short[k], said[:, :5], np.float32(part["outer"][k]), periods)[keep]))
+            there.append(strokes[keep])
+        chosen = rng.permutation(sum(map(len, found)))[: HOPS // len(shards)]
+        shown.append(np.concatenate(found)[chosen])
+        wanted.append(np.concatenate(there)[chosen])
     return np.concatenate(shown), np.concatenate(wanted)
 
 
@@ -99,6 +106,6 @@ def add(path: Path, weights: EarWeights, learnt: dict[str, np.ndarray]) -> None:
 
 
 if __name__ == "__main__":
-    ear = Path(sys.argv[2])
+    ear, last = Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else VALID - 1
     known = read(ear)
-    add(ear, known, learn(*gather(Bank(Path(sys.argv[1])), known, *(int(x) for x in sys.argv[3:5] or SEEDS))))
+    add(ear, known, learn(*gather([p for p in sorted(Path(sys.argv[1]).glob("[0-9]*[0-9].npz")) if int(p.stem) <= last], known)))

@@ -83,6 +83,12 @@ class _Composer:
         self.bass_rhythm = sorted({0, *[i for i in range(self.per) if rng.random() < 0.25]})
         self.shape = rng.permutation(8)
         self.accent = rng.uniform(0.05, 0.3)
+        self.ghosts = rng.uniform(0.05, 0.3) if rng.random() < 0.25 else 0.0  # chance of a soft snare between two others
+        alone = name.startswith(("etude", "slow")) and name != "slow12"  # a player by himself, and freely
+        self.pedal, self.swells = alone and rng.random() < 0.5, rng.uniform(0, 0.35) if alone else 0.0
+        if alone and rng.random() < 0.5:
+            self.human = float(rng.uniform(0.008, 0.022))
+            self.lag["lead"] = float(rng.normal(-0.012, 0.012))
 
     def _tempo(self) -> np.ndarray:
         """Times of all beats, from before the start to after the end."""
@@ -98,7 +104,7 @@ class _Composer:
             wander = np.cumsum(rng.normal(0, rng.uniform(0.005, 0.035), n))
             speed *= np.exp(
                 np.clip(wander - np.convolve(wander, np.ones(25) / 25, "same"), -0.2, 0.2)
-                + rng.normal(0, rng.uniform(0, 0.035), n)
+                + rng.normal(0, rng.uniform(0, 0.035 if rng.random() < 0.6 else 0.08), n)
             )
             if rng.random() < 0.6:
                 speed[phrase - 1 :: phrase] *= rng.uniform(0.7, 0.95)
@@ -133,10 +139,11 @@ class _Composer:
 
     def note(self, part: str, beat: float, length: float, key: float, strength: float) -> None:
         start = self.at(beat) + self.lag.get(part, 0.0) + self.rng.normal(0, self.human)
-        end = self.at(beat + length)
+        end = self.at((beat // self.style.beats + 1) * self.style.beats if self.pedal else beat + length)
         accent = self.accent if beat % self.style.beats < 0.01 else 0.5 * self.accent if beat % 1 < 0.01 else 0.0
         if 0 <= start < self.seconds - 0.05:
-            strength = float(np.clip((strength + accent) * self.rng.normal(1, 0.08), 0.05, 1))
+            swell = 1 + self.swells * np.sin(beat * np.pi / (2 * self.style.beats))
+            strength = float(np.clip((strength + accent) * swell * self.rng.normal(1, 0.08), 0.05, 1))
             self.piece.notes.append((start, max(end, start + 0.04), part, int(key), strength))
 
     def tone(self, degree: int, base: int) -> int:
@@ -209,6 +216,9 @@ class _Composer:
                 strength = {"X": 1.0, "x": 0.85, "o": 0.45}[mark]
                 accent = 0.08 if i % steps == 0 else 0.0
                 self.stroke(group, beat + i / steps, strength + accent)
+        for i in range(1, self.per if "snare" in drums and part != "kick" and self.ghosts else 1):
+            if drums["snare"][i % len(drums["snare"])] == "." and i % steps and rng.random() < self.ghosts:
+                self.stroke("snare", beat + i / steps, rng.uniform(0.26, 0.5))
         if first and beat and part == "all" and rng.random() < 0.6:
             self.stroke("crash", beat, 1.0)
         for i in range(int(filled) * steps):

@@ -78,10 +78,14 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
         _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
     mix = np.zeros(n, np.float32)
     for part, tone in tones.items():
-        if part in ("comp", "second") and piece.parts[part] == "drive":
+        driven = part in ("comp", "second") and piece.parts[part] == "drive"
+        if driven:
             tone = np.tanh(rng.uniform(2, 12) * tone / (np.abs(tone).max() + 1e-6)).astype(np.float32)
+            if rng.random() < 0.6:  # a loudspeaker's box, and the part played twice
+                tone = _boxed(tone, rng.uniform(60, 160), rng.uniform(3500, 7000))
+                tone[960:] += 0.8 * tone[: n - 960] if rng.random() < 0.5 else 0
         level = float(np.sqrt(np.mean(tone**2))) + 1e-6
-        share = {"bass": 0.9, "comp": 0.8, "second": 0.8, "pad": 0.5, "lead": 0.6}[part] * 10 ** (rng.normal(0, 4) / 20)
+        share = {"bass": 0.9, "comp": 0.8, "second": 0.8, "pad": 0.5, "lead": 0.6}[part] * 10 ** (rng.normal(3 * driven, 4) / 20)
         if np.abs(tone).max() > 1e-4:
             mix += tone * (0.12 * share / level)
     if piece.style in ("house", "techno", "trance") and rng.random() < 0.6:
@@ -147,6 +151,7 @@ def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[
             sounds[group] = layers
     gains = {group: 10 ** (rng.normal(0, 3) / 20) * USUAL.get(group, 0.6) for group in sorted(groups)}
     rate = 2 ** (rng.normal(0, 1.5) / 12)
+    shapes = {group: _Shape(rng, group, bank.kits[str(rng.choice(kits))].get(group)) for group in sorted(groups)}
     fine: dict[int, np.ndarray] = {}
     for time, group, strength in sorted(piece.strokes):
         layers = sounds[group][int(rng.integers(len(sounds[group])))]
@@ -155,13 +160,42 @@ def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[
         else:
             sound = layers[min(len(layers) - 1, int(strength * len(layers)))]
         if id(sound) not in fine:
-            fine[id(sound)] = (
-                np.interp(np.arange(0, len(sound) - 1, rate), np.arange(len(sound)), sound).astype(np.float32) / 32767
-            )
+            played = np.interp(np.arange(0, len(sound) - 1, rate), np.arange(len(sound)), sound) / 32767
+            fine[id(sound)] = shapes[group].of(played.astype(np.float32))
         _place(out, time, fine[id(sound)], gains[group] * strength**1.4)
         if group in CLASS and strength > 0.25:
             onsets.append((time, CLASS[group]))
     return out, onsets
+
+
+class _Shape:
+    """How a drum was recorded: an equaliser, another drum laid under it, a gate, a small room. By chance, one for a piece."""
+
+    def __init__(self, rng: np.random.Generator, group: str, others: list[list[np.ndarray]] | None) -> None:
+        self._curve = rng.normal(0, 4, 7) if rng.random() < 0.6 else None
+        self._under, self._share = None, rng.uniform(0.2, 0.9)
+        if others and group in ("kick", "snare", "clap") and rng.random() < 0.3:
+            self._under = others[int(rng.integers(len(others)))][-1].astype(np.float32) / 32767
+        self._fall = rng.uniform(0.04, 0.25) if group in ("kick", "snare", "tom", "open") and rng.random() < 0.35 else 0.0
+        self._room = rng.uniform(0.1, 0.5) if group in ("snare", "clap", "tom", "stick") and rng.random() < 0.3 else 0.0
+        self._rng = rng
+
+    def of(self, stroke: np.ndarray) -> np.ndarray:
+        """float32 (n,) -> float32 (m,), its peak as it was."""
+        peak, out = float(np.abs(stroke).max()), stroke.copy()
+        if self._under is not None:
+            m = min(len(out), len(self._under))
+            out[:m] += self._share * peak * self._under[:m]
+        if self._fall:
+            out *= np.exp(-np.arange(len(out), dtype=np.float32) / (self._fall * RATE))
+        if self._room:
+            out = np.concatenate([out, np.zeros(round(self._room * RATE), np.float32)])
+            out += self._share * _room(self._rng, out, self._room)
+        if self._curve is not None:
+            f = np.maximum(np.fft.rfftfreq(len(out), 1 / RATE), 1)
+            gain = 10 ** (np.interp(np.log(f), np.log(np.geomspace(40, 16000, 7)), self._curve) / 20)
+            out = np.fft.irfft(np.fft.rfft(out) * gain, len(out))
+        return (out * (peak / (np.abs(out).max() + 1e-9))).astype(np.float32)
 
 
 USUAL = {
@@ -302,6 +336,14 @@ def _equalise(rng: np.random.Generator, y: np.ndarray, kind: float) -> np.ndarra
     elif what < 0.8:  # a codec
         gain *= f < rng.choice([10000, 13000, 15500, 16000])
     return scipy.fft.irfft(scipy.fft.rfft(y.astype(np.float32), size) * gain.astype(np.float32), size)[: len(y)]
+
+
+def _boxed(y: np.ndarray, low: float, high: float) -> np.ndarray:
+    """y as a guitar's loudspeaker plays it, from low to high Hz."""
+    size = scipy.fft.next_fast_len(len(y))
+    f = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 1)
+    gain = 1 / (1 + (low / f) ** 4) / (1 + (f / high) ** 6)
+    return scipy.fft.irfft(scipy.fft.rfft(y, size) * gain.astype(np.float32), size)[: len(y)]
 
 
 def _compress(y: np.ndarray, level: float, amount: float) -> np.ndarray:
