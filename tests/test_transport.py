@@ -1,9 +1,13 @@
 """Pixels move whole, phases are wound on, and nothing blurs however long it goes."""
 
+from dataclasses import replace
+
 import torch
+from small import SMALL
 
 from vj.model import planes, transport
 from vj.model import world as worlds
+from vj.model.net import CODE_DIMS, Net
 
 
 def noise(H=12, W=40):
@@ -109,3 +113,23 @@ def test_a_thing_keeps_to_one_motion():
     assert company[1, 6, 9] > company[1, 6, 6], "it has moved 4 px to the left"
     far = worlds._brought(classes, torch.tensor([[[0, 0], [400, 0], [-42, 90]]]))
     assert torch.isfinite(far).all() and far[0, 1:].sum() == 0
+
+
+def test_no_motion_is_forgotten_where_the_world_all_but_stands():
+    """A network that takes all for one class is believed when things move, and not when a frame tells nothing of motions."""
+    torch.manual_seed(0)
+    net = Net(SMALL).eval()
+    frame = torch.rand(1, 3, SMALL.height, SMALL.width)
+    classes = torch.ones(1, SMALL.height, SMALL.width, dtype=torch.int64)
+    classes[:, :, SMALL.width // 2 :] = 2
+    after = []
+    for speed in (1.0, 0.02):
+        with torch.no_grad():
+            net.bank[:, 0] = torch.arange(SMALL.classes) * 0.5
+            net.trunk.head.bias[0], net.trunk.head.bias[SMALL.classes] = 5.0, -50.0
+            world = replace(worlds.begin(net, (frame,), torch.ones(1)), classes=classes)
+            told = torch.tensor([[speed, 0, 0, 0, 0, 0]])
+            code = torch.zeros(1, CODE_DIMS, SMALL.rows)
+            after.append(worlds.step(net, world, told, code, torch.zeros(1)).classes)
+    assert not after[0].any()
+    assert torch.equal(after[1], classes)

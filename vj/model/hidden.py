@@ -19,7 +19,7 @@ BESIDE = (1, -1, 2, -2)  # px along its row from which a pixel is taken where th
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """The n pixels behind B pictures of H x W, at most one at a place after a step."""
+    """The n pixels behind B pictures of H x W; of several at one place the quickest lasts beyond the next step."""
 
     colours: torch.Tensor  # (n, 3) 0..1 and more, in the light of now
     classes: torch.Tensor  # (n,) int64, motion classes
@@ -85,7 +85,7 @@ def step(
     number = was[lost] + torch.div(lost, H * W, rounding_mode="floor") * K
     lost, number = (part[_inside(lost, -shift[number], H, W)] for part in (lost, number))
     unseen = ~alike[hidden.classes, now[hidden.place]]  # else what goes with it is in sight there
-    colours = lattice.permute(0, 2, 3, 1).reshape(-1, C)[lost]
+    colours = lattice.flatten(2)[torch.div(lost, H * W, rounding_mode="floor"), :, lost % (H * W)]
     parts = zip((hidden.colours, hidden.classes, hidden.place), (colours, was[lost], lost - steps[number]), strict=True)
     hidden = Hidden(*(torch.cat([old[unseen], new]) for old, new in parts))
     return moved.view(B, C, H, W), now.view(B, H, W), hidden
