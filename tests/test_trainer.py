@@ -237,6 +237,7 @@ def test_one_part_can_be_refined_alone(tmp_path, only):
         "painter": {"painter"},
         "strip": {"painter"} | {f"encoder.layers.{n}.{part}" for n in (0, 2, 4, 6) for part in ("weight", "bias")},
         "prior": {"prior"},
+        "mender": {"mender"},
     }[only]
     last = read(out)[1]["encoder.layers.6.weight"]
     if only != "strip":
@@ -388,10 +389,10 @@ def test_a_picture_need_not_be_a_multiple_of_eight(height, width):
     assert frames[-1].shape == (height, width, 3) and student.check().finite
 
 
-def test_at_the_end_of_a_planned_way_only_the_prior_learns():
+def test_at_the_end_of_a_planned_way_only_the_prior_and_the_mender_learn():
     student = learner(config=replace(QUICK, dreaming=0.5))
     student.run(3)
-    for share, moved in ((0.4, {"trunk", "light", "painter", "encoder", "prior"}), (0.6, {"prior"})):
+    for share, moved in ((0.4, {"trunk", "light", "painter", "encoder", "prior"}), (0.6, {"prior", "mender"})):
         before = {name: p.detach().clone() for name, p in student.trainer.net.named_parameters()}
         student.trainer.share = share
         student.run(3)

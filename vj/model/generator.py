@@ -16,7 +16,7 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-6"
+ARCHITECTURE = "transport-7"
 
 
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too
@@ -58,7 +58,7 @@ class Generator:
         self.half = native_bf16(device) if half is None else half
         self.exact = copy.deepcopy(self.net)  # float32, what fades are computed in
         if self.half:
-            for part in (self.net.trunk, self.net.painter, self.net.prior.glance):
+            for part in (self.net.trunk, self.net.painter, self.net.prior.glance, self.net.mender):
                 part.to(torch.bfloat16)
         self.dice = Dice(self.net)
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left

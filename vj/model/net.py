@@ -1,12 +1,12 @@
 """The network: it sees its own last frames and the controls, and says what the next frame is made of.
 
-Four parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
+Five parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
 among a small bank of displacements; nobody tells it that the foreground is faster), which pixels to touch up, and how
 the light changes. `Painter` fills what has just entered at the leading (right) edge: pixel by pixel it goes on with what
 is beside it, copied whole, or paints. What to paint is told by a code of two groups of four digits for each four rows,
 and only where that is worth it: fields and sky go on untold and never blur, a tree is told. `Encoder` finds code and worth
 in footage (training only). `Prior` learns which codes follow which, given the controls: at the show all that enters is
-drawn from it. Knows no time, no files.
+drawn from it. `Mender` (vj.model.mender) puts right what goes wrong. Knows no time, no files.
 
 Sources: hard choice among transported copies after CDNA (Finn, Goodfellow, Levine 2016) and SDC-Net; finite scalar
 quantisation (Mentzer et al. 2023); FiLM (Perez et al. 2018); noise level told to the network (DIAMOND, Alonso et al.
@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vj.model import planes
+from vj.model.mender import Mender
 from vj.model.transport import PROPOSALS, drawn_on
 
 
@@ -380,7 +381,7 @@ def over_rows(controls: torch.Tensor, told: torch.Tensor, rows: int, bands) -> t
 
 
 class Net(nn.Module):
-    """Trunk, light, painter, encoder and prior, with the bank of displacements that fits the footage."""
+    """Trunk, light, painter, encoder, prior and mender, with the bank of displacements that fits the footage."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -390,6 +391,7 @@ class Net(nn.Module):
         self.painter = Painter(config)
         self.encoder = Encoder(config)
         self.prior = Prior(config)
+        self.mender = Mender()
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from vj.model import hidden, planes, transport
+from vj.model import hidden, mender, planes, transport
 from vj.model.net import CODE_DIMS, DIGITS, HISTORY, Net
 
 MEDIANS = 3  # of the proposals, the last
@@ -32,6 +32,7 @@ class World:
     classes: torch.Tensor | None = None  # (B, H, W) motion class of each pixel in the newest frame
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
     behind: hidden.Hidden | None = None  # what is covered; None: nothing is known of it
+    age: int = 0  # frames since it began
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -139,6 +140,9 @@ def step(
     goes, low, high = _homely(net, lattice, controls)
     lattice[..., -S:] = torch.where(opened & _untold(tells, strip), strip.clamp(low, high), strip)
     lattice, behind = quantise(lattice + goes, BRIGHTEST), hidden.along(behind, goes, lattice.shape[3])
+    if world.age % mender.EVERY == mender.EVERY - 1:
+        pace = net.bank.square().sum(1).sqrt()[classes][:, None]
+        lattice = mender.mended(net.mender, lattice, pace, controls[:, 0] > 0)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
     past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
@@ -146,7 +150,7 @@ def step(
     return replace(
         world, lattice=lattice, shown=(shown, *past), phase=phase,
         speeds=torch.cat([controls[:, :1], world.speeds[:, :-1]], 1),
-        codes=codes, classes=classes, moved=shift, behind=behind,
+        codes=codes, classes=classes, moved=shift, behind=behind, age=world.age + 1,
     )  # fmt: skip
 
 

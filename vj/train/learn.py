@@ -35,7 +35,8 @@ FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tr
 KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
-STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3}  # for one part of them alone
+# For one part of them alone.
+STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3, "mender": 2e-3}
 
 
 @dataclass(frozen=True, slots=True)

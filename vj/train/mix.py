@@ -13,7 +13,7 @@ import torch
 from vj.errors import VJError, WeightsError
 from vj.weights import Card, read, write
 
-MIXED = ("trunk.", "light.", "painter.", "encoder.")
+MIXED = ("trunk.", "light.", "painter.", "encoder.", "mender.")
 
 
 Weights = tuple[Card, dict[str, torch.Tensor]]

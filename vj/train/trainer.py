@@ -30,6 +30,7 @@ from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.daylight import Daylight
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
+from vj.train.mending import Mendings
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
 from vj.train.roughness import Roughness
 from vj.train.strays import Strays
@@ -52,7 +53,7 @@ class TrainConfig:
     entering: float = 0.7  # share of those that teach only what enters, from step `entering_from` on
     entering_from: int = 250  # steps, of other footage too: moving comes first
     prior_batch: int = 32  # windows of the prior's own lessons
-    dreaming: float = 0.25  # share of the way, at its end, in which the prior alone learns, from codes that no longer change
+    dreaming: float = 0.25  # share of the way, at its end, in which only prior and mender learn, from codes that no longer change
     along: float = 0.015  # how much the edge is drawn to the motion of its row further in
     moving: float = 3.0  # weight of choosing the right motion class
     need: float = 0.2  # weight of finding out which cells are worth telling
@@ -62,8 +63,9 @@ class TrainConfig:
     only: str = ""  # one of ONLY: the rest stays as it is, and the codes keep their meaning
 
 
-# All but the prior; what moves; what fills the strip; that and what finds its code, whose meaning shifts; what draws the code.
-ONLY = ("picture", "trunk", "painter", "strip", "prior")
+# What moves and paints; what moves; what fills the strip; that and what finds its code, whose meaning shifts; what draws the
+# code; what mends.
+ONLY = ("picture", "trunk", "painter", "strip", "prior", "mender")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -78,6 +80,7 @@ ONCE = 0.35  # how much the one step counts, against several, in telling with wh
 # When the prior learns alone it does so from worlds that have gone on for as many frames as hills take to come all the way
 # into what it sees, where the footage is long enough; for each of its steps NEW such frames are dreamt.
 DREAMT, NEW = 96, 13
+LITTER = 16  # frames after which the mender is shown such a world again
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
 WORTH = 0.022  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
@@ -89,7 +92,7 @@ def _twice(part):
         return worlds.World(*(_twice(getattr(part, field.name)) for field in fields(part)))
     if isinstance(part, tuple):
         return tuple(_twice(each) for each in part)
-    return None if part is None else torch.cat([part, part])
+    return torch.cat([part, part]) if isinstance(part, torch.Tensor) else part
 
 
 class Trainer:
@@ -103,13 +106,13 @@ class Trainer:
         self.share = 0.0
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self._hold_still()
-        trunk, prior = (list(part.parameters()) for part in (self.net.trunk, self.net.prior))
-        others = [part for name, part in self.net.named_parameters() if not name.startswith(("trunk.", "prior."))]
-        groups = [{"params": part} for part in (others, trunk, prior)]
+        apart = [list(part.parameters()) for part in (self.net.trunk, self.net.prior, self.net.mender)]
+        others = [part for name, part in self.net.named_parameters() if not name.startswith(("trunk.", "prior.", "mender."))]
+        groups = [{"params": part} for part in (others, *apart)]
         self.optimiser = torch.optim.AdamW(groups, config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.steps, self.begun, self.losses = 0, 0, {}
         self.rough = Roughness(device, seed)
-        self._lessons = Lessons(self.rough)
+        self._lessons, self._mendings = Lessons(self.rough), Mendings(self.rough)
         self._daylight: Daylight | None = None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
@@ -125,7 +128,7 @@ class Trainer:
         """Lets only that learn which is to."""
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
-        learning = {"": parts, "picture": parts.keys() - {"prior"}, "strip": ("painter", "encoder")}.get(only, (only,))
+        learning = {"": parts, "picture": parts.keys() - {"prior", "mender"}, "strip": ("painter", "encoder")}.get(only, (only,))
         for name, part in parts.items():
             part.requires_grad_(name in learning)
         if only == "picture":  # of the code only which of it is worth telling, see _grade
@@ -143,23 +146,23 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        dreaming = {"": config.dreaming, "prior": 1.0}.get(config.only, 0.0)
-        dreams = config.only == "prior" or self.share > 1 - dreaming
+        dreaming = {"": config.dreaming, "prior": 1.0, "mender": 1.0}.get(config.only, 0.0)
+        dreams = config.only in ("prior", "mender") or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if dreams else self.share / (1 - dreaming)
-        shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0)
+        shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0, 1.0)
         for group, share in zip(self.optimiser.param_groups, shares, strict=True):
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
         if dreams:
             with quick():
-                size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
-                if not self._lessons.kept or self.steps % max(1, size * deep // NEW) == 0:
-                    batch = self._batch(size, deep + 1, light=0.0)
-                    width = config.part if net.config.width >= 2 * config.part else net.config.width
-                    self._roll(batch, deep, width, Strays(self.rough, size))
-                lesson = self._lessons.grade(net, 2 * config.prior_batch)
-            self._learn({"prior": lesson})
+                self._dream()
+                parts = {}
+                if config.only != "mender":
+                    parts["prior"] = self._lessons.grade(net, 2 * config.prior_batch)
+                if config.only == "mender" or (self.steps % 2 and not config.only):
+                    parts["mender"] = self._mendings.grade(net, 2 * config.batch)
+            self._learn(parts)
             return
         if self._eager and not config.only:
             self._look_at_light()
@@ -185,8 +188,17 @@ class Trainer:
             off = self.rough.off_colours(state.lattice)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
-            parts |= self._prior_too()
+            parts |= self._prior_too() | self._mender_too()
         self._learn(parts)
+
+    def _dream(self) -> None:
+        """Now and then, worlds told the footage's codes and a little astray, that go on for as long as may be."""
+        config, wide = self.config, self.net.config.width
+        size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
+        if self._lessons.kept and self._mendings.kept and self.steps % max(1, size * deep // NEW):
+            return
+        width = config.part if wide >= 2 * config.part and config.only != "mender" else wide
+        self._roll(self._batch(size, deep + 1, light=0.0), deep, width, Strays(self.rough, size))
 
     def _look_at_light(self) -> None:
         """The young learns the light apart, in quick lessons: until it knows it, no picture keeps its colours."""
@@ -201,6 +213,12 @@ class Trainer:
         if self.steps % 2 or self.config.only or not self._lessons.kept:
             return {}
         return {"prior": self._lessons.grade(self.net, self.config.prior_batch, self._eager)}
+
+    def _mender_too(self) -> dict[str, torch.Tensor]:
+        """In the others, once what is painted is told, the mender does."""
+        if self.steps % 2 == 0 or self.config.only or self._young or not self._mendings.kept:
+            return {}
+        return {"mender": self._mendings.grade(self.net, self.config.batch)}
 
     def _batch(self, size: int, ahead: int, light: float = 0.5, beyond: int = 0) -> Batch:
         batch = self.dataset.batch(size, ahead, light, beyond)
@@ -250,6 +268,8 @@ class Trainer:
                 need = torch.where(self._astray(state.shown[0], frames[:, now + ahead]), own, need)
             code = code * told_groups(levels(need))
             self._lessons.remember(state, code, told)
+            if ahead and (ahead % LITTER == 0 or ahead == depth):
+                self._mendings.remember(state.lattice, state.classes, frames[:, now + ahead, ..., -width:])
             if ahead == depth:
                 break
             code = code if strays is None else strays.among(code)
