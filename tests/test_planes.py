@@ -19,6 +19,11 @@ def test_a_box_is_a_mean(tall, wide, counted):
     assert torch.allclose(planes.box(x, tall, wide, counted), theirs, atol=1e-6)
 
 
+def test_a_blur_is_two_boxes():
+    x = plane(2, 3, 9, 11)
+    assert torch.allclose(planes.blur(x), planes.box(planes.box(x, 5, 5, counted=False), 5, 5, counted=False), atol=1e-6)
+
+
 def test_training_may_use_what_the_show_asked_for_first():
     with torch.inference_mode():
         planes.box(torch.zeros(1, 1, 13, 17))

@@ -156,11 +156,10 @@ class Trunk(nn.Module):
         h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
         h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)[..., :tall, :wide]
         out = self.head(F.silu(h))
-        unlike = planes.box(planes.box(misfit, 5, 5, counted=False), 5, 5, counted=False)
-        against = F.pad(unlike, (0, 0, 0, 0, 0, out.shape[1] - self.classes)) * (10 * self.evidence)
-        out = out - against
+        against = planes.blur(misfit) * (10 * self.evidence)
+        logits = torch.cat([out[:, : self.classes] - against, out[:, self.classes : self.classes + 1]], 1)
         colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
-        return out[:, : self.classes + 1].float().contiguous() * 4, colours, h
+        return logits.float().contiguous() * 4, colours, h
 
 
 class Light(nn.Module):

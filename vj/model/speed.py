@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import torch
 
 from vj.model.generator import ARCHITECTURE, Generator
+from vj.model.mender import EVERY
 from vj.model.net import ModelConfig, Net
 from vj.signals import Controls
 
@@ -31,17 +32,19 @@ def fitting_size(device: str) -> tuple[int, int]:
     """The largest of SIZES (width, height) whose model frame takes no longer than BUDGET here; measured at 160x96."""
     config = ModelConfig()
     card = SimpleNamespace(architecture=ARCHITECTURE, config=asdict(config), version=0)
-    taken = statistics.median(frame_seconds(Generator(card, Net(config).state_dict(), device), 7))
+    taken = statistics.median(frame_seconds(Generator(card, Net(config).state_dict(), device), 3))
     a_pixel = taken / (config.width * config.height)
     fitting = [(width, height) for width, height in SIZES if a_pixel * width * height <= BUDGET]
     return fitting[-1] if fitting else SIZES[0]
 
 
-def frame_seconds(generator: Generator, frames: int = 15, warm: int = 3) -> list[float]:
-    """s of each of `frames` model frames, after `warm` that are not counted. The world goes on meanwhile."""
+def frame_seconds(generator: Generator, rounds: int = 6) -> list[float]:
+    """s a model frame, the mean of each of `rounds` rounds, after one that is not counted. Of the frames of a round, one is
+    mended (mender.EVERY). The world goes on meanwhile."""
     taken = []
-    for _ in range(warm + frames):
+    for _ in range(1 + rounds):
         began = time.perf_counter()
-        generator.step(Controls())
-        taken.append(time.perf_counter() - began)
-    return taken[warm:]
+        for _ in range(EVERY):
+            generator.step(Controls())
+        taken.append((time.perf_counter() - began) / EVERY)
+    return taken[1:]

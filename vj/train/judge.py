@@ -14,8 +14,10 @@ from torch import nn
 
 from vj.model import world as worlds
 from vj.model.generator import Generator
+from vj.model.mender import EVERY
 from vj.model.net import CODE_DIMS, CODES, DIGITS, HISTORY, Net
 from vj.model.prior import Dice
+from vj.model.speed import frame_seconds
 from vj.signals import Controls
 from vj.train import measures, obeying, trials
 from vj.train.dataset import Dataset, Usual
@@ -135,6 +137,7 @@ def _predictions(net: Net, footage: Reference, parts, most: int) -> dict[str, tu
     return {kind: (measures.psnr(m[0]), measures.psnr(m[1]), float(m[2])) for kind, m in means.items()}
 
 
+COSTED = 15  # rounds of a few frames that are timed
 CARRIED = 12  # own frames after which what was there at the start is looked at again
 
 
@@ -183,35 +186,31 @@ def _predict(net: Net, dice: Dice, real: np.ndarray, controls: np.ndarray) -> tu
 
 
 # --------------------------------------------------------------------------------------------------------------- cost
-def cost(generator: Generator, steps: int = 60) -> Findings:
+def cost(generator: Generator) -> Findings:
     """ms a frame on one core, parameters, GFLOP a frame and what share of the core's measured peak that is."""
     out = Findings()
     flops = flops_a_frame(generator)
-    controls = Controls()
-    times = []
-    for k in range(steps + 10):
-        begin = time.perf_counter()
-        generator.step(controls)
-        if k >= 10:
-            times.append(time.perf_counter() - begin)
+    times = frame_seconds(generator, COSTED)
     ms = statistics.median(times) * 1e3
     kind = torch.bfloat16 if generator.half else torch.float32
     peak = _peak(kind)
     shown = sum(p.numel() for name, p in generator.net.named_parameters() if not name.startswith("encoder"))
-    out.add("cost.frame", ms, "ms", None, 15.0, f"median, {kind}".replace("torch.", "") + f", fastest {min(times) * 1e3:.1f} ms")
+    how = f"median of rounds of {EVERY}, {kind}, fastest {min(times) * 1e3:.1f} ms".replace("torch.", "")
+    out.add("cost.frame", ms, "ms", None, 15.0, how)
     out.add("cost.parameters", shown / 1e6, "M", note="without the encoder, which only training needs")
     out.add("cost.work", flops / 1e9, "GFLOP", note="2 x multiply-adds of a frame")
     out.add("cost.share", flops / min(times) / peak * 100, "%",
-            note=f"of the fastest frame, of {peak / 1e9:.0f} GFLOP/s, a matrix product of 1024")  # fmt: skip
+            note=f"of the fastest round, of {peak / 1e9:.0f} GFLOP/s, a matrix product of 1024")  # fmt: skip
     return out
 
 
 def flops_a_frame(generator: Generator) -> int:
-    """2 x multiply-adds of convolutions and matrix products in one frame, the prior's numpy steps included."""
+    """2 x multiply-adds of convolutions and matrix products in a frame, with the prior's numpy steps and a share of mending."""
     config = generator.net.config
     width = config.over_rows  # at most: a cell that is not told needs no code
     a_row = 3 * width * (config.prior + CODE_DIMS + width) + width * (2 * CODES + 2 + width + DIGITS)
-    return count_flops(generator.net, lambda: generator.step(Controls())) + 2 * config.rows * a_row
+    frames = lambda: [generator.step(Controls()) for _ in range(EVERY)]  # noqa: E731
+    return count_flops(generator.net, frames) // EVERY + 2 * config.rows * a_row
 
 
 def count_flops(net: nn.Module, run: Callable[[], object]) -> int:
