@@ -10,6 +10,7 @@ from small import SMALL, footage
 from vj.errors import WeightsError
 from vj.model import world as worlds
 from vj.model.generator import Generator
+from vj.model.net import RowConv
 from vj.signals import Controls
 from vj.train.learn import Learner, start
 
@@ -115,3 +116,14 @@ def test_what_was_measured_in_other_footage_comes_as_gently_as_its_weights(weigh
         shares.append(float((generator.net.bank - before).abs().sum() / before.abs().sum()))
     assert shares == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=1e-4)
     assert torch.allclose(generator.net.usual, tensors["usual"] + 0.1)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_convolution_along_rows_is_the_same_for_one_picture_and_many(size):
+    layer, x = RowConv(8, 5, size), torch.randn(3, 8, 24)
+    theirs = torch.nn.functional.conv1d(x, layer.weight, layer.bias, padding=size // 2)
+    assert torch.allclose(layer(x), theirs, atol=1e-6)
+    assert torch.allclose(layer(x[:1]), theirs[:1], atol=1e-6)
+    again = RowConv(8, 5, size)
+    again.load_state_dict({name: part.contiguous() for name, part in layer.state_dict().items()})
+    assert torch.equal(again(x[:1]), layer(x[:1])) and again.weight.transpose(1, 2).is_contiguous()

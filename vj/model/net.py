@@ -73,6 +73,24 @@ def _lively(layers: nn.Sequential) -> None:
         nn.init.zeros_(layer.bias)
 
 
+class RowConv(nn.Conv1d):
+    """A convolution along few places, (B, C, n) -> (B, C', n), n kept: for one picture a single product of matrices, half of
+    what conv1d takes in bfloat16. Its weights lie as that product wants them; their names and shapes are conv1d's."""
+
+    def __init__(self, channels: int, out: int, size: int):
+        """size: odd."""
+        super().__init__(channels, out, size, padding=size // 2)
+        self.weight = nn.Parameter(self.weight.detach().transpose(1, 2).contiguous().transpose(1, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 1:
+            return super().forward(x)
+        size, places = self.kernel_size[0], x.shape[2]
+        around = F.pad(x[0].T, (0, 0, size // 2, size // 2))
+        around = torch.cat([around[k : k + places] for k in range(size)], 1) if size > 1 else around
+        return F.linear(around, self.weight.transpose(1, 2).flatten(1), self.bias).T[None]
+
+
 class Block(nn.Module):
     """Residual block, modulated by what is told (FiLM); starts as the identity."""
 
@@ -197,7 +215,7 @@ class Painter(nn.Module):
         self.strip = config.strip
         # The code first becomes a draft of the last px, each row and column its own: told it everywhere alike, the painter
         # would have to find out where within a cell it is.
-        self.draft = nn.Sequential(nn.Conv1d(CODE_DIMS, 96, 3, padding=1), nn.SiLU(), nn.Conv1d(96, DRAFT * DRAFTED, 1))
+        self.draft = nn.Sequential(RowConv(CODE_DIMS, 96, 3), nn.SiLU(), RowConv(96, DRAFT * DRAFTED, 1))
         _lively(self.draft)
         known = 12 + 4 + 6  # moved, entered, rows
         self.stem = nn.Conv2d(known + config.widths[0] + DRAFT + 1, width, 3, padding=1)
@@ -309,9 +327,9 @@ class RowBlock(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.first = nn.Conv1d(channels, channels, 3, padding=1)
+        self.first = RowConv(channels, channels, 3)
         self.drop = nn.Dropout(0.1)  # a few minutes of footage are soon known by heart
-        self.second = nn.Conv1d(channels, channels, 3, padding=1)
+        self.second = RowConv(channels, channels, 3)
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias)
 
@@ -327,7 +345,7 @@ class Glance(nn.Module):
         width = config.prior
         self.look = nn.Conv2d(3 * PATCH**2, config.glance, 3, padding=1)
         columns = EDGE // PATCH * config.glance
-        self.mix = nn.Conv1d(columns + config.memory * CODE_DIMS + CONTROLLED, width, 3, padding=1)
+        self.mix = RowConv(columns + config.memory * CODE_DIMS + CONTROLLED, width, 3)
         self.rows = nn.Parameter(torch.zeros(1, width, config.rows))
         self.blocks = nn.Sequential(RowBlock(width), RowBlock(width), RowBlock(width))
         self.drop = nn.Dropout(0.1)
