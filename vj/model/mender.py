@@ -37,10 +37,14 @@ class Mender(nn.Module):
         self.far = nn.ModuleList([nn.Conv2d(WIDER, WIDER, 3, padding=1) for _ in range(3)])
         self.both = nn.Conv2d(WIDE + WIDER, WIDE, 3, padding=1)
         self.head = nn.Conv2d(WIDE, 4 * CHOICES, 1)
+        self.forget()
+
+    @torch.no_grad()
+    def forget(self) -> None:
+        """All stays: at first, and in other footage, where this one's textures may look like litter."""
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        with torch.no_grad():
-            self.head.bias[:4] = STAYS / 4  # at first all stays
+        self.head.bias[:4] = STAYS / 4
 
     def forward(self, image: torch.Tensor, median: torch.Tensor, pace: torch.Tensor) -> torch.Tensor:
         """image (B, 3, H, W) 0..1, its rows' medians (B, 3, H, 1), pace (B, 1, H, W) px a frame at speed 1 -> logits

@@ -78,7 +78,7 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
 
     Motions that its own come near (ALIKE) stay its own, all as much faster or slower (PACES) as foretells frames best: what
     speed 1 is hangs on the footage. Where they are others, what moved last counts, and it forgets which class is where as
-    far as that foretells frames better.
+    far as that foretells frames better, and what cannot stay altogether.
     """
     found = torch.as_tensor(footage.card.motions, dtype=torch.float32).to(net.bank.device)
     knows = bool(net.bank.any())
@@ -93,6 +93,7 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
     if knows and others:
+        net.mender.forget()
         _fit_places(net, footage)
     elif knows and motions:
         _fit_pace(net, footage)
