@@ -29,10 +29,8 @@ from vj.settings import Settings
 from vj.show import Made, Maker
 from vj.signals import Controls, Knobs, LearningReport, ModelFrame
 from vj.trace import Trace
-from vj.train import footage as footages
 from vj.train import upscale
-from vj.train.worker import Worker
-from vj.video import FilmWriter, read_frames
+from vj.video import read_frames
 from vj.weights import WeightsSlot, read
 
 
@@ -256,23 +254,6 @@ def test_a_stop_from_outside_ends_the_show_cleanly():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-@pytest.mark.timeout(300)
-def test_the_demos_footage_is_prepared_by_the_trainer_while_the_show_runs(tmp_path):
-    film, blocks = tmp_path / "demo.mp4", small.footage(count=90)
-    with FilmWriter(film, (64, 32), 24.0) as writer:
-        for frame in blocks.frames:
-            writer.write(frame)
-    config = replace(small.SMALL, classes=16)
-    many = replace(blocks, card=replace(blocks.card, motions=[[float(k), 0.0] for k in range(16)]))
-    weights = fakes.save_weights(tmp_path / "w.safetensors", many, config)
-    slot = WeightsSlot(tmp_path / "slot")
-    with Worker(weights, tmp_path / "prepared", slot.folder, seconds_per_update=0.1, sources=(film,)) as worker:
-        wait_for(lambda: slot.latest() or not worker.alive, 250)
-        said = worker.report()
-    assert slot.latest() is not None, said.message
-    assert footages.load(tmp_path / "prepared").card.count == 90
 
 
 # --------------------------------------------------------------------------------------------- the whole, for real
