@@ -28,7 +28,7 @@ vec4 shade(vec2 uv) {
     float y = luma(soft);
     float flat_y = (floor(y * 5.0) + smoothstep(0.25, 0.75, fract(y * 5.0))) / 5.0;        // washes laid over each other
     vec3 paper = vec3(0.965, 0.935, 0.875) + 0.020 * speck(gl_FragCoord.xy * 0.45) + 0.012 * speck(gl_FragCoord.yx);
-    vec3 tint = soft + 0.8 * (soft - vec3(y));
+    vec3 tint = soft + 0.35 * (soft - vec3(y));
     vec3 colour = paper * mix(vec3(1.0), clamp(tint * (0.35 + 0.65 * flat_y) / max(y, 0.12) + 0.04, 0.0, 1.0), wash);
     vec2 q = gl_FragCoord.xy / u_size.y * 720.0 + shake * 0.8;
     float dark = 1.0 - y + 0.08 * min(u_bands.w, 2.0);

@@ -1,5 +1,6 @@
 // Feedback tunnel: a camera that looks at its own screen: in each window a smaller one, a little later, a little turned.
-// One falls inward with a clock that runs while it is loud; the kick pushes, the snare twists, the highs part the colours.
+// Each has its own tint and adds contrast, as cameras do. One falls inward with a clock that runs while it is loud; the kick
+// pushes, the snare twists, the highs part the colours.
 #include "past_picture"
 uniform float shrink; // = 0.66 (0.4..0.9) from one window to the next
 uniform float fall; // = 0.34 (0..2) windows a second at usual loudness
@@ -25,7 +26,9 @@ vec4 shade(vec2 uv) {
     float age = depth * delay, part = 0.02 * u_bands.w;
     vec3 colour = vec3(past_picture(place, age).r, past_picture(place, age + part).g, past_picture(place, age + 2.0 * part).b);
     float edge = smoothstep(0.0, 0.045, frame);
-    colour *= (0.35 + 0.65 * edge) * exp(-0.10 * depth);
-    colour = mix(colour, colour.gbr, 0.055 * depth) * (1.0 + 0.05 * depth);
+    colour = mix(colour, colour * colour * (3.0 - 2.0 * colour), 0.6);      // each camera adds contrast, as they do
+    vec3 hue = 0.5 + 0.5 * cos(0.55 * floor(depth + travel + 0.5) + vec3(0.0, 2.1, 4.2));
+    colour *= mix(vec3(1.0), 0.55 + 0.75 * hue, 0.45 * smoothstep(0.4, 3.0, depth));
+    colour *= (0.25 + 0.75 * edge) * exp(-0.06 * depth);
     return vec4(colour + 0.05 * (1.0 - smoothstep(0.0, 0.008, abs(frame - 0.004))) * (0.5 + u_kick), 1.0);
 }

@@ -149,7 +149,7 @@ def test_a_report_of_a_network_that_knows_nothing(tmp_path):
     prepared = SimpleNamespace(frames=footage.frames, controls=footage.controls, clips=footage.clips,
                                card=SimpleNamespace(usual=footage.usual, fps=footage.fps))  # fmt: skip
     heard = []
-    report = judge.judge(card, net.state_dict(), prepared, 80, lambda share, what: heard.append(share), effort=0.1)
+    report = judge.judge(card, net.state_dict(), prepared, 80, lambda share, what: heard.append(share), effort=0.05)
     assert not report.passed
     assert report.value("skill.told") < 10
     assert heard == sorted(heard) and heard[-1] == 1

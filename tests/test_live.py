@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import fakes
+import glfw
 import numpy as np
 import pytest
 import small
@@ -29,10 +30,8 @@ from vj.settings import Settings
 from vj.show import Made, Maker
 from vj.signals import Controls, Knobs, LearningReport, ModelFrame
 from vj.trace import Trace
-from vj.train import footage as footages
 from vj.train import upscale
-from vj.train.worker import Worker
-from vj.video import FilmWriter, read_frames
+from vj.video import read_frames
 from vj.weights import WeightsSlot, read
 
 
@@ -258,23 +257,6 @@ def test_a_stop_from_outside_ends_the_show_cleanly():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.timeout(300)
-def test_the_demos_footage_is_prepared_by_the_trainer_while_the_show_runs(tmp_path):
-    film, blocks = tmp_path / "demo.mp4", small.footage(count=90)
-    with FilmWriter(film, (64, 32), 24.0) as writer:
-        for frame in blocks.frames:
-            writer.write(frame)
-    config = replace(small.SMALL, classes=16)
-    many = replace(blocks, card=replace(blocks.card, motions=[[float(k), 0.0] for k in range(16)]))
-    weights = fakes.save_weights(tmp_path / "w.safetensors", many, config)
-    slot = WeightsSlot(tmp_path / "slot")
-    with Worker(weights, tmp_path / "prepared", slot.folder, seconds_per_update=0.1, sources=(film,)) as worker:
-        wait_for(lambda: slot.latest() or not worker.alive, 250)
-        said = worker.report()
-    assert slot.latest() is not None, said.message
-    assert footages.load(tmp_path / "prepared").card.count == 90
-
-
 # --------------------------------------------------------------------------------------------- the whole, for real
 @pytest.fixture(scope="module")
 def things(tmp_path_factory):
@@ -307,9 +289,11 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
     """Started as a user does; seen, steered and quit by keys; learns, swaps, records, and leaves nothing behind."""
     words = [
         "play", things / "drums.wav", "--weights", things / "small.safetensors", "--footage", things / "blocks",
-        "--window", "320x180", "--seconds-per-update", "1", "--trace", tmp_path / "t.npz", "--record", tmp_path / "r.mp4",
+        "--window", "192x108", "--upscaler", "plain", "--seconds-per-update", "1",
+        "--trace", tmp_path / "t.npz", "--record", tmp_path / "r.mp4",
     ]  # fmt: skip
-    show = subprocess.Popen([sys.executable, "-m", "vj.cli", *map(str, words)], env=screen, stderr=subprocess.PIPE, text=True)
+    command = ["nice", "-n", "19", sys.executable, "-m", "vj.cli", *map(str, words)]  # as its trainer, which else starves
+    show = subprocess.Popen(command, env=screen, stderr=subprocess.PIPE, text=True)
     find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^vj$"]
     try:
         subprocess.run(find, env=screen, check=True, timeout=60, capture_output=True)
@@ -317,7 +301,7 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
         until = time.monotonic() + 200
         seen = set()
         while len(seen) < 3 and time.monotonic() < until:  # the picture moves
-            time.sleep(0.5)
+            time.sleep(0.2)
             grab = ["import", "-window", "root", "-depth", "8", "rgb:-"]
             shot = subprocess.run(grab, env=screen, capture_output=True, check=True).stdout
             pixels = np.frombuffer(shot, np.uint8).reshape(480, 640, 3)
@@ -328,7 +312,7 @@ def test_the_whole_show_in_a_window(things, screen, tmp_path):
         while "weights 1 taken" not in said.read_text() and time.monotonic() < until:  # it learns
             time.sleep(0.2)
         subprocess.run([*find, "windowfocus", "--sync", "key", "r", "key", "Up"], env=screen, timeout=30, capture_output=True)
-        time.sleep(1)
+        time.sleep(0.5)
         keys = ["key", "--delay", "50", "Escape", "Escape"]
         subprocess.run([*find, "windowfocus", "--sync", *keys], env=screen, timeout=30, capture_output=True)
         said = show.communicate(timeout=60)[1]
@@ -376,14 +360,16 @@ def test_what_is_wrong_before_the_show_is_one_sentence(things, capsys, words, na
     assert said[-1].startswith("vj: ") and named in said[-1]
 
 
-def test_without_a_display_one_sentence_says_so(things):
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+def test_without_a_display_one_sentence_says_so(things, monkeypatch, capsys):
     if sys.platform != "linux":
         pytest.skip("there is always a display here")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    glfw.terminate()  # of an earlier test
     words = ["play", things / "drums.wav", "--weights", things / "small.safetensors", "--no-learn"]
-    command = [sys.executable, "-m", "vj.cli", *map(str, words)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "no display" in done.stderr and "Traceback" not in done.stderr
+    assert cli.main([str(word) for word in words]) == 2
+    said = capsys.readouterr().err
+    assert "no display" in said.splitlines()[-1] and "Traceback" not in said
 
 
 # ---------------------------------------------------------------------------------------------- what is chosen first

@@ -56,7 +56,7 @@ def test_two_seconds_of_sound_are_a_film_of_two_seconds(things, tmp_path):
 
 def test_the_same_seed_is_the_same_film_and_another_is_not(things, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        words = ("--seed", str(seed), "--seconds", "1", "--no-learn", "--trace", str(tmp_path / f"{name}.npz"))
+        words = ("--seed", str(seed), "--seconds", "0.6", "--no-learn", "--trace", str(tmp_path / f"{name}.npz"))
         assert render(things, tmp_path / f"{name}.mp4", *words) == 0
     first, second, other = (np.load(tmp_path / f"{name}.npz")["frames"] for name in "abc")
     assert np.array_equal(first, second) and not np.array_equal(first, other)
@@ -65,18 +65,19 @@ def test_the_same_seed_is_the_same_film_and_another_is_not(things, tmp_path):
 
 
 def test_learning_goes_by_the_shows_time(things, tmp_path, monkeypatch):
-    """With an update every half second, two seconds have three: none is made for pictures that do not come."""
+    """With an update every quarter second, one has three: none is made for pictures that do not come."""
     real = cli._settings
-    monkeypatch.setattr(cli, "_settings", lambda words: cli.replace(real(words), seconds_per_update=0.5))
+    monkeypatch.setattr(cli, "_settings", lambda words: cli.replace(real(words), seconds_per_update=0.25))
     monkeypatch.setattr("vj.train.learn.Gate.passes", lambda self, check: True)
     traces = []
     for name in ("a", "b"):
         trace = tmp_path / f"{name}.npz"
-        assert render(things, tmp_path / f"{name}.mp4", "--steps-per-update", "2", "--trace", str(trace)) == 0
+        words = ("--steps-per-update", "2", "--seconds", "1", "--trace", str(trace))
+        assert render(things, tmp_path / f"{name}.mp4", *words) == 0
         traces.append(np.load(trace))
     versions = traces[0]["weights"]
     assert sorted(set(versions)) == [0, 1, 2, 3]
-    assert [int((versions == v).sum()) for v in range(4)] == [12, 12, 12, 12]
+    assert [int((versions == v).sum()) for v in range(4)] == [6, 6, 6, 6]
     assert np.array_equal(traces[0]["frames"], traces[1]["frames"])
 
 

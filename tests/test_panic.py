@@ -40,16 +40,16 @@ class Ear:
 
 
 class Bright(FakeGenerator):
-    """A world of its own for each seed: left half or right half is lit; it hangs when told."""
+    """A world of its own for each seed: left half or right half is lit; told to hang, it does so for five seconds."""
 
     def __init__(self):
         super().__init__(replace(FAKE_CARD, height=54, width=96))
-        self.hang, self.hangs = threading.Event(), threading.Event()
+        self.hang, self.hangs, self.over = (threading.Event() for _ in range(3))
 
     def step(self, controls):
         if self.hang.is_set():
             self.hangs.set()
-            time.sleep(5.0)
+            self.over.wait(5.0)
         frame = super().step(controls)
         pixels = np.full_like(frame.pixels, 40)
         pixels[:, self._seed % 2 * 48 :][:, :48] = 220
@@ -106,6 +106,7 @@ def run(tmp_path, script, count=24, worker=None) -> list[np.ndarray]:
             assert player.pulse.frames < 12
             generator.hang.clear()
             player._stop.set()
+            generator.over.set()  # nothing is left to be seen, so it need not sleep on
     return window.pictures
 
 

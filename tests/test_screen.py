@@ -288,3 +288,33 @@ def test_silence_and_madness_give_finite_numbers():
         values = Reaction().turn(heard, 1.0, 1 / 60)
         numbers = [v for value in values.values() for v in (value if isinstance(value, tuple) else (value,))]
         assert all(math.isfinite(v) for v in numbers)
+
+
+# ------------------------------------------------------------------------------------------------- what two looks promise
+def test_stars_stand_in_an_open_sky_and_before_nothing(screen):
+    sky = np.full((96, 160, 3), (120, 150, 190), np.uint8)
+    sky[48:] = (110, 120, 60)  # the ground, as light as the sky
+    sky[10:48, 60:100] = (20, 22, 24)  # something that stands in front
+    shown = []
+    for stars in (0.0, 1.0):
+        screen.parameters = {"grade_noise": 0.0, "look_night_stars": stars}
+        shown.append(shot(screen, Picture(sky, sky, None, 0.0, 0.0), Knobs(look=5)).astype(int))
+    there = np.abs(shown[1] - shown[0]).max(2)
+    high, wide = there.shape
+    assert there[: high // 4, : wide // 4].max() > 20
+    assert there[high // 2 :].max() <= 1 and there[high // 6 : high // 2, wide * 26 // 64 : wide * 38 // 64].max() <= 1
+
+
+def test_slit_scan_bends_what_passes_and_leaves_alone_what_stands(screen):
+    def frames(speed: int) -> list[np.ndarray]:
+        found = [np.full((96, 160, 3), 200, np.uint8) for _ in range(30)]
+        for k, frame in enumerate(found):
+            frame[:, 130 - speed * k :][:, :8] = 20
+        return found
+
+    screen.parameters["grade_noise"] = 0.0
+    for speed in (0, 3):
+        for frame in frames(speed):
+            drawn = shot(screen, Picture(frame, frame, None, 0.0, 0.0), Knobs(look=6, safes=1), dt=1 / 24)
+        place = drawn.astype(int).sum(2)[5:-5].argmin(1) / drawn.shape[1] * 160
+        assert np.ptp(place) > 12 if speed else np.ptp(place) < 5

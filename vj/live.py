@@ -22,6 +22,7 @@ from vj.midi import KnobTable, Midi, NoMidi, open_midi
 from vj.model.speed import frame_seconds
 from vj.player import Player, choose
 from vj.render.output import OutputBook
+from vj.render.patience import finish
 from vj.render.screen import LOOKS, UPSCALERS, Screen
 from vj.render.setup import ITEMS, Setup
 from vj.render.watchdog import Watchdog
@@ -178,7 +179,7 @@ class LiveShow:
             self.screen.draw(picture, window.size, knobs, lines, dt=now - last)
             worried, took = self._watchdog.worried, 0.0
             if worried:
-                window.context.finish()
+                finish(window.context)
                 took = time.perf_counter() - now
             if self.recorder is not None and min(window.size) > 0 and self.recorder.wants(now - began):
                 self.recorder.write(self.screen.read(straight=True), now - began)
@@ -359,7 +360,7 @@ class Steady:
         self._window, self.rate, self._due, self.shown = window, rate, 0.0, 0.0
 
     def present(self, wake=None) -> None:
-        self._window.context.finish()
+        finish(self._window.context)
         self.shown = time.perf_counter()
         self._due = max(self._due + 1 / self.rate, self.shown)
         if rest(self._due, wake):
@@ -429,7 +430,7 @@ def _drawing(screen: Screen, window, picture: Picture, look: int) -> float:
             times, work = [], time.process_time()
         began = time.perf_counter()
         screen.draw(picture, window.size, Knobs(look=look), dt=1 / 60)
-        window.context.finish()
+        finish(window.context)
         if number >= 2:
             times.append(time.perf_counter() - began)
     work = (time.process_time() - work) / DRAWN  # software OpenGL works on several cores at once

@@ -3,7 +3,7 @@
 WCAG 2.3.1 (general flash and red flash thresholds): a flash is a pair of opposing changes of relative luminance by a tenth
 of its maximum or more, the darker below 0.80, or of R - G - B (linear) by a sixteenth to or from a saturated red, of which R
 is 0.8 of R + G + B and more; more than three a second over a quarter of the area are too many. Wherever the fourth rise
-within a second would come, it is held down, if that happens on a fifth of the area. Light is only ever taken away, so
+within a second would come, it is held down, if that happens on a seventh of the area. Light is only ever taken away, so
 that a blackout is never held up; where no light may rise, none can fall again.
 """
 
@@ -16,7 +16,7 @@ DARKER = 0.8  # the darker of the two must lie below
 HELD = 0.06  # that may be risen by where the rises are used up
 RED_CHANGE, RED_HELD = 20 / 320, 0.04  # likewise of R - G - B, linear
 REDDISH, RED = 0.7, 0.8  # R : R + G + B of what counts as red, not at all and in full
-AREA = 0.2  # share of the screen
+AREA = 0.15  # share of the screen: well under a quarter, as what flashes in turn is counted together only within a second
 FLASHES = 3
 SECOND = 1.02  # s, with a margin
 TOP = 1.0 / 2.2  # light to the code's brightness, a little darker than sRGB's 1 / 2.4

@@ -18,6 +18,7 @@ from vj.render.hud import HELP_LINES, Text
 from vj.render.learnt import Learnt
 from vj.render.output import Output
 from vj.render.passes import Pass, ShaderFolder
+from vj.render.patience import finish
 from vj.render.reaction import HOUR, Reaction
 from vj.signals import Knobs, Picture
 
@@ -205,6 +206,7 @@ class Screen:
         if straight and self._stage is not None:
             source, (width, height) = self._stage.framebuffer, self._inner
         pixels = np.empty((height, width, 4), np.uint8)
+        finish(self.context)
         source.read_into(pixels, (0, 0, width, height), components=4)  # far quicker than three components
         return cv2.cvtColor(pixels[::-1], cv2.COLOR_RGBA2RGB)
 
@@ -387,6 +389,7 @@ class Screen:
         """Light and red of the picture in cells, see limit.Meter, from a few rows of its pixels."""
         source = self._target if self._stage is None else self._stage.framebuffer
         width, height = self._inner
+        finish(self.context)
         rows = self._meter.rows(height)
         if self._lines.shape[1] != width:
             self._lines = np.empty((len(rows), width, 4), np.uint8)

@@ -13,6 +13,7 @@ import glfw
 import moderngl
 
 from vj.errors import ScreenError
+from vj.render.patience import finish
 from vj.signals import Knobs
 
 KEYS = (
@@ -455,5 +456,5 @@ class HeadlessWindow:
 
     def present(self, wake: Callable[[], bool] | None = None) -> None:
         """Nobody watches, and nobody waits."""
-        self.context.finish()
+        finish(self.context)
         self.shown = time.perf_counter()
