@@ -269,7 +269,9 @@ class Trainer:
             code = code * told_groups(levels(need))
             self._lessons.remember(state, code, told)
             if ahead and (ahead % LITTER == 0 or ahead == depth):
-                self._mendings.remember(state.lattice, state.classes, frames[:, now + ahead, ..., -width:])
+                wide = width if self.config.only == "mender" else min(width, self.config.part)
+                moment = (state.lattice, state.classes, frames[:, now + ahead])
+                self._mendings.remember(*(part[..., -wide:] for part in moment))
             if ahead == depth:
                 break
             code = code if strays is None else strays.among(code)
