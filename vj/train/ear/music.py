@@ -84,7 +84,11 @@ class _Composer:
         self.shape = rng.permutation(8)
         self.accent = rng.uniform(0.05, 0.3)
         self.ghosts = rng.uniform(0.05, 0.3) if rng.random() < 0.25 else 0.0  # chance of a soft snare between two others
+        self.flams = rng.uniform(0.05, 0.4) if rng.random() < 0.12 else 0.0  # chance of a grace note before a snare
         alone = name.startswith(("etude", "slow")) and name != "slow12"  # a player by himself, and freely
+        self.turns = int(rng.choice([2, 4, 4, 8])) if alone and rng.random() < 0.5 else 0  # bars, then another figure
+        self.rolled = rng.uniform(0.01, 0.045) if alone and rng.random() < 0.4 else 0.0  # s between two notes of a chord
+        self.still, self.moving = int(rng.integers(1, 7)), int(rng.integers(1, 9))  # bars that a second player keeps step, drifts
         self.pedal, self.swells = alone and rng.random() < 0.5, rng.uniform(0, 0.35) if alone else 0.0
         if alone and rng.random() < 0.5:
             self.human = float(rng.uniform(0.008, 0.022))
@@ -108,6 +112,9 @@ class _Composer:
             )
             if rng.random() < 0.6:
                 speed[phrase - 1 :: phrase] *= rng.uniform(0.7, 0.95)
+            if self.name.startswith("chorale") and rng.random() < 0.5:  # fermatas
+                held = speed[phrase - 1 :: phrase]
+                held *= rng.uniform(0.45, 1.0, len(held))
         elif kind < 0.1:
             speed *= np.linspace(1, rng.uniform(0.65, 1.5), n)
         elif kind < 0.2:
@@ -215,24 +222,31 @@ class _Composer:
                     continue
                 strength = {"X": 1.0, "x": 0.85, "o": 0.45}[mark]
                 accent = 0.08 if i % steps == 0 else 0.0
+                if group == "snare" and rng.random() < self.flams:  # a grace note, too soft to count
+                    self.stroke(group, beat + i / steps - rng.uniform(0.02, 0.04) * self.bpm / 60, 0.22)
                 self.stroke(group, beat + i / steps, strength + accent)
         for i in range(1, self.per if "snare" in drums and part != "kick" and self.ghosts else 1):
             if drums["snare"][i % len(drums["snare"])] == "." and i % steps and rng.random() < self.ghosts:
                 self.stroke("snare", beat + i / steps, rng.uniform(0.26, 0.5))
         if first and beat and part == "all" and rng.random() < 0.6:
             self.stroke("crash", beat, 1.0)
+        if filled and "snare" in drums and rng.random() < 0.25:  # a roll
+            parts = steps * (2 if self.bpm < 150 else 1)
+            for i in range(int(filled) * parts):
+                self.stroke("snare", beat + self.style.beats - filled + i / parts, 0.3 + 0.5 * i / (filled * parts))
+            return
         for i in range(int(filled) * steps):
             if rng.random() < 0.8:
-                group = (
-                    str(rng.choice(["snare", "tom"], p=[0.5, 0.5])) if "snare" in drums else "hand" if "hand" in drums else "tom"
-                )
+                soft = next((group for group in ("hand", "brush") if group in drums), "tom")
+                group = str(rng.choice(["snare", "tom"], p=[0.5, 0.5])) if "snare" in drums else soft
                 self.stroke(group, beat + self.style.beats - filled + i / steps, 0.6 + 0.4 * i / max(1, filled * steps))
             if "kick" in drums and i % steps == 0 and rng.random() < 0.4:
                 self.stroke("kick", beat + self.style.beats - filled + i / steps, 0.9)
 
     def _roll(self, beat: int, drums: dict[str, str]) -> None:
+        group = next((group for group in ("snare", "brush") if group in drums), "clap")
         for i in range(self.per):
-            self.stroke("snare" if "snare" in drums else "clap", beat + i / self.style.steps, 0.3 + 0.6 * i / self.per)
+            self.stroke(group, beat + i / self.style.steps, 0.3 + 0.6 * i / self.per)
 
     def _bar_of_tones(self, bar: int, part: str) -> None:
         rng, beats = self.rng, self.style.beats
@@ -243,6 +257,8 @@ class _Composer:
         beat = bar * beats
         if part != "calm" or self.bass == "long":
             self._bass(beat, chord)
+        if self.turns and bar and bar % self.turns == 0:
+            self.comp, self.shape = str(rng.choice(self.style.comp)), rng.permutation(8)
         compose_comp = getattr(self, f"_comp_{self.comp}", None)
         if compose_comp and not (part == "calm" and rng.random() < 0.2):
             compose_comp(beat, chord)
@@ -292,8 +308,9 @@ class _Composer:
             x += length
 
     def _chord(self, beat: float, length: float, chord: list[int], strength: float, part: str = "comp", base: int = 12) -> None:
-        for d in chord:
-            self.note(part, beat, length, self.tone(d, self.root + base), strength)
+        apart = self.rolled * self.bpm / 60 if len(chord) > 2 else 0.0
+        for i, d in enumerate(chord):
+            self.note(part, beat + i * apart, length, self.tone(d, self.root + base), strength)
 
     def _comp_pad(self, beat: int, chord: list[int]) -> None:
         self._chord(beat, self.style.beats * 0.99, chord, 0.6)
@@ -389,6 +406,18 @@ class _Composer:
                         self.tone(d, self.root + 12 + 5 * (part == "second") * 0),
                         0.65,
                     )
+
+    def _comp_drift(self, beat: int, chord: list[int]) -> None:
+        """Likewise, but the second glides ahead, step by step, and keeps step for a while between (as Reich has it, 1967)."""
+        steps = self.style.steps
+        for i in range(self.per):
+            turn, bar = divmod((beat + i / steps) / self.style.beats, self.still + self.moving)
+            ahead = turn + max(0.0, bar - self.still) / self.moving
+            d, e = self.phase_pattern[i % 12], self.phase_pattern[(i + int(ahead)) % 12]
+            if d >= 0:
+                self.note("comp", beat + i / steps, 0.9 / steps, self.tone(d, self.root + 12), 0.65)
+            if e >= 0:
+                self.note("second", beat + (i - ahead % 1) / steps, 0.9 / steps, self.tone(e, self.root + 12), 0.65)
 
     def _comp_alberti(self, beat: int, chord: list[int]) -> None:
         n, order = (2, 4)[self.shape[1] % 2] if self.style.steps == 4 else 3, (0, 2, 1, 2)

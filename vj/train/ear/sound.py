@@ -15,6 +15,7 @@ CLASS = {
     "kick": "KD",
     "snare": "SD",
     "stick": "SD",
+    "brush": "SD",
     "clap": "SD",
     "hat": "HH",
     "open": "HH",
@@ -22,6 +23,7 @@ CLASS = {
     "crash": "HH",
     "shaker": "HH",
 }
+SUNG = 0.2  # of the pieces with a tune, this share have it sung
 NOTHING = (
     "drone",
     "pad",
@@ -74,8 +76,13 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
     if piece.style.startswith("minimal") and rng.random() < 0.7:
         instruments["second"] = instruments["comp"]
     tune, cache = rng.normal(0, 0.15), {}
+    sings = "lead" if rng.random() < SUNG else None
+    voice = _Voice(rng)
     for start, end, part, key, strength in piece.notes:
-        _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
+        if part == sings:
+            _place(tones[part], *voice.sing(start, key, end - start), strength)
+        else:
+            _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
     mix = np.zeros(n, np.float32)
     for part, tone in tones.items():
         driven = part in ("comp", "second") and piece.parts[part] == "drive"
@@ -97,11 +104,43 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
         drums *= 0.15 / level
         if rng.random() < 0.4:
             drums += _room(rng, drums, rng.uniform(0.15, 0.8)) * rng.uniform(0.05, 0.5)
-        mix = mix * 10 ** (float(np.clip(rng.normal(-1, 5), -12, 9)) / 20) + drums
+        buried = 6.0 if rng.random() < 0.12 else 0.0  # under a wall of guitars, say
+        mix = mix * 10 ** (float(np.clip(rng.normal(buried - 1, 5), -12, 12)) / 20) + drums
     loud = rng.random()
     peak = np.percentile(np.abs(mix), 99.9) + 1e-6
     mix = np.tanh(mix / peak * rng.uniform(0.8, 4)) if loud < 0.5 else mix / peak * 0.7
     return Heard(mix.astype(np.float32), piece.beats, piece.bars, onsets, piece.style, bool(piece.strokes))
+
+
+class _Voice:
+    """Somebody who sings words: vowels of two formants, gliding and trembling, and consonants that hiss or burst."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng, self._tremble, self._down = rng, rng.uniform(0, 0.012), int(rng.choice([0, 12, 24]))
+        self._words, self._hiss = rng.uniform(0.2, 0.9), rng.uniform(0.15, 1.0)
+
+    def sing(self, start: float, key: float, seconds: float) -> tuple[float, np.ndarray]:
+        """s when the vowel is to sound, MIDI key, s -> s when it begins, float32 (n,), the consonant with it."""
+        rng = self._rng
+        n = round(min(max(seconds, 0.08), 3.0) * RATE)
+        u = np.arange(n) / RATE
+        glide = self._tremble * np.sin(2 * np.pi * 5.5 * u) - 0.06 * np.exp(-u / 0.03)
+        pitch = 440 * 2 ** ((key - self._down - 69) / 12) * (1 + glide)
+        saw = 2 * (np.cumsum(pitch) / RATE % 1) - 1 + 0.05 * rng.standard_normal(n)
+        f = np.fft.rfftfreq(n, 1 / RATE)
+        one, two = rng.uniform(300, 850), rng.uniform(900, 2400)
+        formants = ((one, 200, 1.0), (two, 300, 0.5), (2900, 500, 0.15))
+        shape = 0.01 + sum(gain * np.exp(-(((f - at) / width) ** 2)) for at, width, gain in formants)
+        vowel = np.fft.irfft(np.fft.rfft(saw) * shape, n)
+        ends = np.minimum(1, np.minimum(u / rng.uniform(0.01, 0.06), (u[-1] - u) / 0.05 + 1e-3))
+        vowel = vowel / (np.abs(vowel).max() + 1e-9) * ends
+        if rng.random() > self._words:
+            return start, vowel.astype(np.float32)
+        m = round((rng.uniform(0.05, 0.16) if (hisses := rng.random() < 0.6) else rng.uniform(0.01, 0.03)) * RATE)
+        low = rng.uniform(2500, 6000) if hisses else rng.uniform(500, 3000)
+        burst = self._hiss * _coloured(rng, m, low, low * rng.uniform(1.5, 3))
+        burst *= np.hanning(m) if hisses else np.exp(-np.arange(m) / (m / 4))
+        return max(0.0, start - m / RATE), np.concatenate([burst, vowel]).astype(np.float32)
 
 
 def _place(out: np.ndarray, time: float, sound: np.ndarray, gain: float) -> None:
@@ -133,10 +172,13 @@ def _note(bank: Bank, instrument: str, key: float, seconds: float, cache: dict) 
 def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[np.ndarray, list[tuple[float, str]]]:
     out, onsets = np.zeros(n, np.float32), []
     kits = list(bank.kits)
-    main = str(rng.choice(kits)) if rng.random() < 0.65 else str(rng.choice(kits[-4:]))
+    main = str(rng.choice(kits)) if rng.random() < 0.65 else str(rng.choice(kits[-5:]))
     groups = {group for _, group, _ in piece.strokes}
     sounds = {}
     for group in sorted(groups):
+        if group in BRUSHED:
+            sounds[group] = [[BRUSHED[group](rng)] for _ in range(3)]
+            continue
         kit = (
             main
             if rng.random() < 0.8 and group in bank.kits[main]
@@ -152,7 +194,8 @@ def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[
     gains = {group: 10 ** (rng.normal(0, 3) / 20) * USUAL.get(group, 0.6) for group in sorted(groups)}
     rate = 2 ** (rng.normal(0, 1.5) / 12)
     shapes = {group: _Shape(rng, group, bank.kits[str(rng.choice(kits))].get(group)) for group in sorted(groups)}
-    fine: dict[int, np.ndarray] = {}
+    fine: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # a stroke, and what makes it brighter
+    alive = rng.uniform(0, 1) if rng.random() < 0.6 else 0.0  # how unlike each other the strokes of a drum are
     for time, group, strength in sorted(piece.strokes):
         layers = sounds[group][int(rng.integers(len(sounds[group])))]
         if len(layers) > 4:
@@ -161,8 +204,12 @@ def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[
             sound = layers[min(len(layers) - 1, int(strength * len(layers)))]
         if id(sound) not in fine:
             played = np.interp(np.arange(0, len(sound) - 1, rate), np.arange(len(sound)), sound) / 32767
-            fine[id(sound)] = shapes[group].of(played.astype(np.float32))
-        _place(out, time, fine[id(sound)], gains[group] * strength**1.4)
+            played = shapes[group].of(played.astype(np.float32))
+            fine[id(sound)] = played, np.diff(played, prepend=np.float32(0)) * 2
+        played, bright = fine[id(sound)]
+        if alive:  # softer strokes are darker, and none is like another
+            played = played + np.float32(alive * (0.7 * (strength - 0.7) + rng.normal(0, 0.25))) * bright
+        _place(out, time, played, gains[group] * strength**1.4)
         if group in CLASS and strength > 0.25:
             onsets.append((time, CLASS[group]))
     return out, onsets
@@ -202,6 +249,8 @@ USUAL = {
     "kick": 0.9,
     "snare": 0.8,
     "stick": 0.5,
+    "brush": 0.5,
+    "stir": 0.35,
     "clap": 0.6,
     "hat": 0.28,
     "open": 0.28,
@@ -227,6 +276,20 @@ def _snare(rng: np.random.Generator) -> np.ndarray:
     body = np.sin(2 * np.pi * (tone * t + bend * 0.02 * (1 - np.exp(-t / 0.02)))) * np.exp(-t / rng.uniform(0.02, 0.1))
     noise = _coloured(rng, len(t), rng.uniform(300, 2500), rng.uniform(6000, 16000)) * np.exp(-t / rng.uniform(0.03, 0.18))
     return _sixteen(rng.uniform(0.1, 0.9) * body + rng.uniform(0.4, 1.0) * noise)
+
+
+def _brush(rng: np.random.Generator) -> np.ndarray:
+    """A tap with a brush: wires that land one after another, and hardly any drum."""
+    t = np.arange(round(0.3 * RATE)) / RATE
+    rise, fall = rng.uniform(0.002, 0.012), rng.uniform(0.02, 0.09)
+    noise = _coloured(rng, len(t), rng.uniform(600, 2500), rng.uniform(7000, 16000)) * (1 - np.exp(-t / rise)) * np.exp(-t / fall)
+    return _sixteen(noise + rng.uniform(0, 0.3) * np.sin(2 * np.pi * rng.uniform(150, 260) * t) * np.exp(-t / 0.04))
+
+
+def _stir(rng: np.random.Generator) -> np.ndarray:
+    """Half a round of a brush on the skin: no stroke."""
+    n = round(rng.uniform(0.25, 0.5) * RATE)
+    return _sixteen(_coloured(rng, n, rng.uniform(800, 2500), rng.uniform(6000, 12000)) * np.sin(np.pi * np.arange(n) / n) ** 2)
 
 
 def _clap(rng: np.random.Generator) -> np.ndarray:
@@ -255,6 +318,7 @@ def _metal(rng: np.random.Generator, t: np.ndarray) -> np.ndarray:
 
 
 SYNTHETIC = {"kick": _kick, "snare": _snare, "clap": _clap, "hat": _hat, "open": _open}
+BRUSHED = {"brush": _brush, "stir": _stir}  # no sound font has them
 
 
 def _sixteen(y: np.ndarray) -> np.ndarray:
