@@ -9,6 +9,7 @@ import scipy.fft
 import scipy.signal
 
 from vj.train.ear.bank import RATE, Bank
+from vj.train.ear.made import BRUSHED, SYNTHETIC, Voice, coloured, syllable
 from vj.train.ear.music import Piece, compose
 
 CLASS = {
@@ -77,7 +78,7 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
         instruments["second"] = instruments["comp"]
     tune, cache = rng.normal(0, 0.15), {}
     sings = "lead" if rng.random() < SUNG else None
-    voice = _Voice(rng)
+    voice = Voice(rng)
     for start, end, part, key, strength in piece.notes:
         if part == sings:
             _place(tones[part], *voice.sing(start, key, end - start), strength)
@@ -110,37 +111,6 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
     peak = np.percentile(np.abs(mix), 99.9) + 1e-6
     mix = np.tanh(mix / peak * rng.uniform(0.8, 4)) if loud < 0.5 else mix / peak * 0.7
     return Heard(mix.astype(np.float32), piece.beats, piece.bars, onsets, piece.style, bool(piece.strokes))
-
-
-class _Voice:
-    """Somebody who sings words: vowels of two formants, gliding and trembling, and consonants that hiss or burst."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng, self._tremble, self._down = rng, rng.uniform(0, 0.012), int(rng.choice([0, 12, 24]))
-        self._words, self._hiss = rng.uniform(0.2, 0.9), rng.uniform(0.15, 1.0)
-
-    def sing(self, start: float, key: float, seconds: float) -> tuple[float, np.ndarray]:
-        """s when the vowel is to sound, MIDI key, s -> s when it begins, float32 (n,), the consonant with it."""
-        rng = self._rng
-        n = round(min(max(seconds, 0.08), 3.0) * RATE)
-        u = np.arange(n) / RATE
-        glide = self._tremble * np.sin(2 * np.pi * 5.5 * u) - 0.06 * np.exp(-u / 0.03)
-        pitch = 440 * 2 ** ((key - self._down - 69) / 12) * (1 + glide)
-        saw = 2 * (np.cumsum(pitch) / RATE % 1) - 1 + 0.05 * rng.standard_normal(n)
-        f = np.fft.rfftfreq(n, 1 / RATE)
-        one, two = rng.uniform(300, 850), rng.uniform(900, 2400)
-        formants = ((one, 200, 1.0), (two, 300, 0.5), (2900, 500, 0.15))
-        shape = 0.01 + sum(gain * np.exp(-(((f - at) / width) ** 2)) for at, width, gain in formants)
-        vowel = np.fft.irfft(np.fft.rfft(saw) * shape, n)
-        ends = np.minimum(1, np.minimum(u / rng.uniform(0.01, 0.06), (u[-1] - u) / 0.05 + 1e-3))
-        vowel = vowel / (np.abs(vowel).max() + 1e-9) * ends
-        if rng.random() > self._words:
-            return start, vowel.astype(np.float32)
-        m = round((rng.uniform(0.05, 0.16) if (hisses := rng.random() < 0.6) else rng.uniform(0.01, 0.03)) * RATE)
-        low = rng.uniform(2500, 6000) if hisses else rng.uniform(500, 3000)
-        burst = self._hiss * _coloured(rng, m, low, low * rng.uniform(1.5, 3))
-        burst *= np.hanning(m) if hisses else np.exp(-np.arange(m) / (m / 4))
-        return max(0.0, start - m / RATE), np.concatenate([burst, vowel]).astype(np.float32)
 
 
 def _place(out: np.ndarray, time: float, sound: np.ndarray, gain: float) -> None:
@@ -262,78 +232,6 @@ USUAL = {
 }
 
 
-def _kick(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.5 * RATE)) / RATE
-    low, sweep, fall = rng.uniform(40, 65), rng.uniform(40, 400), rng.uniform(0.01, 0.06)
-    y = np.sin(2 * np.pi * (low * t + sweep * fall * (1 - np.exp(-t / fall)))) * np.exp(-t / rng.uniform(0.06, 0.3))
-    y = np.tanh(rng.uniform(1, 4) * y) + rng.uniform(0, 0.4) * rng.normal(size=len(t)) * np.exp(-t / 0.003)
-    return _sixteen(y)
-
-
-def _snare(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.4 * RATE)) / RATE
-    tone, bend = rng.uniform(140, 280), rng.uniform(0, 60)
-    body = np.sin(2 * np.pi * (tone * t + bend * 0.02 * (1 - np.exp(-t / 0.02)))) * np.exp(-t / rng.uniform(0.02, 0.1))
-    noise = _coloured(rng, len(t), rng.uniform(300, 2500), rng.uniform(6000, 16000)) * np.exp(-t / rng.uniform(0.03, 0.18))
-    return _sixteen(rng.uniform(0.1, 0.9) * body + rng.uniform(0.4, 1.0) * noise)
-
-
-def _brush(rng: np.random.Generator) -> np.ndarray:
-    """A tap with a brush: wires that land one after another, and hardly any drum."""
-    t = np.arange(round(0.3 * RATE)) / RATE
-    rise, fall = rng.uniform(0.002, 0.012), rng.uniform(0.02, 0.09)
-    noise = _coloured(rng, len(t), rng.uniform(600, 2500), rng.uniform(7000, 16000)) * (1 - np.exp(-t / rise)) * np.exp(-t / fall)
-    return _sixteen(noise + rng.uniform(0, 0.3) * np.sin(2 * np.pi * rng.uniform(150, 260) * t) * np.exp(-t / 0.04))
-
-
-def _stir(rng: np.random.Generator) -> np.ndarray:
-    """Half a round of a brush on the skin: no stroke."""
-    n = round(rng.uniform(0.25, 0.5) * RATE)
-    return _sixteen(_coloured(rng, n, rng.uniform(800, 2500), rng.uniform(6000, 12000)) * np.sin(np.pi * np.arange(n) / n) ** 2)
-
-
-def _clap(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.35 * RATE)) / RATE
-    envelope = np.exp(-t / rng.uniform(0.04, 0.12))
-    for k in range(int(rng.integers(1, 4))):
-        envelope += 0.7 * np.exp(-np.abs(t - 0.01 * k) / 0.003)
-    return _sixteen(_coloured(rng, len(t), rng.uniform(500, 1000), rng.uniform(2500, 9000)) * envelope)
-
-
-def _hat(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.2 * RATE)) / RATE
-    return _sixteen(_metal(rng, t) * np.exp(-t / rng.uniform(0.008, 0.05)))
-
-
-def _open(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.6 * RATE)) / RATE
-    return _sixteen(_metal(rng, t) * np.exp(-t / rng.uniform(0.08, 0.25)))
-
-
-def _metal(rng: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    y = _coloured(rng, len(t), rng.uniform(4000, 8000), rng.uniform(12000, 20000))
-    if rng.random() < 0.5:
-        y = y + 0.3 * sum(np.sign(np.sin(2 * np.pi * f * t)) for f in rng.uniform(3000, 9000, 5))
-    return y
-
-
-SYNTHETIC = {"kick": _kick, "snare": _snare, "clap": _clap, "hat": _hat, "open": _open}
-BRUSHED = {"brush": _brush, "stir": _stir}  # no sound font has them
-
-
-def _sixteen(y: np.ndarray) -> np.ndarray:
-    return np.round(y / np.abs(y).max() * 29000).astype(np.int16)
-
-
-def _coloured(rng: np.random.Generator, n: int, low: float, high: float) -> np.ndarray:
-    """Noise between two frequencies, with soft shoulders, RMS about 0.3."""
-    size = scipy.fft.next_fast_len(n)
-    f = np.fft.rfftfreq(size, 1 / RATE)
-    shape = 1 / (1 + (low / np.maximum(f, 1)) ** 4) / (1 + (f / high) ** 4)
-    y = scipy.fft.irfft(scipy.fft.rfft(rng.standard_normal(size, np.float32)) * np.sqrt(shape).astype(np.float32), size)[:n]
-    return 0.3 * y / (y.std() + 1e-9)
-
-
 def _pump(rng: np.random.Generator, piece: Piece, n: int) -> np.ndarray:
     gain, depth, length = np.ones(n, np.float32), rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.35)
     dip = (1 - depth * np.exp(-np.arange(round(length * 3 * RATE)) / RATE / length)).astype(np.float32)
@@ -370,7 +268,7 @@ def roughen(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
         y = np.tanh(y / level * rng.uniform(0.2, 1.0)) * level
     if kind < 0.45 or rng.random() < 0.15:
         snr = rng.uniform(8, 40)
-        noise = _coloured(rng, n, rng.uniform(30, 400), rng.uniform(600, 15000)) / 0.3
+        noise = coloured(rng, n, rng.uniform(30, 400), rng.uniform(600, 15000)) / 0.3
         if rng.random() < 0.3:
             noise = noise * np.interp(np.arange(n), np.linspace(0, n, 40), rng.uniform(0.3, 1.5, 40))
         y = y + level * 10 ** (-snr / 20) * noise
@@ -447,23 +345,23 @@ def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> 
         if kind == "swell":
             y *= np.interp(t, np.linspace(0, seconds, 14), rng.uniform(0, 1, 14) ** 2).astype(np.float32)
     elif kind in ("noise", "wind", "crowd"):
-        y += _coloured(rng, n, rng.uniform(20, 1500), rng.uniform(400, 14000)).astype(np.float32)
+        y += coloured(rng, n, rng.uniform(20, 1500), rng.uniform(400, 14000)).astype(np.float32)
         if kind != "noise":
             points = int(seconds * rng.uniform(0.3, 8))
             y *= np.interp(t, np.linspace(0, seconds, points), np.exp(rng.normal(0, 0.7, points))).astype(np.float32)
         if kind == "crowd":
             for _ in range(int(seconds * 6)):
-                _place(y, rng.uniform(0, seconds), _syllable(rng, rng.uniform(90, 300)), rng.uniform(0.05, 0.5))
+                _place(y, rng.uniform(0, seconds), syllable(rng, rng.uniform(90, 300)), rng.uniform(0.05, 0.5))
     elif kind == "hum":
         y += sum(np.sin(2 * np.pi * rng.choice([50, 60, 100]) * h * t) / h for h in (1, 2, 3, 5)).astype(np.float32)
         y += 0.1 * rng.standard_normal(n).astype(np.float32)
     elif kind == "speech":
         time, pitch = 0.2, rng.uniform(85, 230)
         while time < seconds - 0.5:
-            _place(y, time, _syllable(rng, pitch * rng.uniform(0.85, 1.2)), rng.uniform(0.3, 1))
+            _place(y, time, syllable(rng, pitch * rng.uniform(0.85, 1.2)), rng.uniform(0.3, 1))
             if rng.random() < 0.4:
                 m = round(rng.uniform(0.03, 0.12) * RATE)
-                _place(y, time, (_coloured(rng, m, 2500, 9000) * np.hanning(m)).astype(np.float32), rng.uniform(0.2, 1))
+                _place(y, time, (coloured(rng, m, 2500, 9000) * np.hanning(m)).astype(np.float32), rng.uniform(0.2, 1))
             time += rng.uniform(0.1, 0.33) + (rng.uniform(0.2, 1.2) if rng.random() < 0.15 else 0)
     elif kind in ("applause", "crackle", "hits", "sparse"):
         rate = {
@@ -491,7 +389,7 @@ def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> 
                 if group in CLASS:
                     onsets.append((float(time), CLASS[group]))
         if kind == "sparse":
-            y += 0.3 * _coloured(rng, n, 50, 2000).astype(np.float32) * rng.uniform(0, 1)
+            y += 0.3 * coloured(rng, n, 50, 2000).astype(np.float32) * rng.uniform(0, 1)
     elif kind in ("bells", "free"):
         role, time = ("mallet", 0.1) if kind == "bells" else (str(rng.choice(["keys", "guitar", "string", "wind", "voice"])), 0.1)
         spread = rng.uniform(0.6, 1.1)
@@ -505,17 +403,7 @@ def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> 
             u = np.arange(m) / RATE
             chirp = np.sin(2 * np.pi * (f * u + rng.uniform(5, 60) * np.sin(2 * np.pi * rng.uniform(4, 30) * u)))
             _place(y, rng.uniform(0, seconds - 0.5), (chirp * np.hanning(m)).astype(np.float32), rng.uniform(0.1, 1))
-        y += rng.uniform(0.01, 0.2) * _coloured(rng, n, 100, 4000).astype(np.float32)
+        y += rng.uniform(0.01, 0.2) * coloured(rng, n, 100, 4000).astype(np.float32)
     if kind == "silence":
         y += (rng.choice([0, 1e-5, 1e-4]) * rng.standard_normal(n)).astype(np.float32)
     return Heard((y / (np.abs(y).max() + 1e-9)).astype(np.float32), onsets=onsets, name="no " + kind)
-
-
-def _syllable(rng: np.random.Generator, pitch: float) -> np.ndarray:
-    """A vowel with two formants."""
-    u = np.arange(round(rng.uniform(0.07, 0.3) * RATE)) / RATE
-    one, two = rng.uniform(300, 850), rng.uniform(900, 2400)
-    glide = pitch * (u + rng.uniform(-0.3, 0.3) * u * u)
-    h = np.arange(1, 24)
-    gains = np.exp(-(((h * pitch - one) / 250) ** 2)) + 0.4 * np.exp(-(((h * pitch - two) / 400) ** 2)) + 0.02
-    return ((np.sin(2 * np.pi * glide[:, None] * h) @ gains) * np.sqrt(np.hanning(len(u)))).astype(np.float32)
