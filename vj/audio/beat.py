@@ -61,7 +61,7 @@ class BeatTracker:
         self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
         self.pointer = Pointer(hop)
         self._bar = Bar()
-        self._pulse = Pulse(hop)
+        self._pulse = Pulse(hop, self.pointer.periods)
         self._taps: list[float] = []
         self._by_hand = (0.0, 0.0)  # period in hops, until which time in s
         self._shift = 0.0  # s, beats are told later by this, as a hand wished
@@ -160,7 +160,7 @@ class BeatTracker:
     def _look_at_tempo(self, quiet: bool, by_network: bool) -> None:
         doubt = 1.0
         if self.time > SOON[1]:
-            evidence = self._held(self._pulse.evidence(self.pointer.periods))
+            evidence = self._held(self._pulse.evidence())
             self.pointer.weigh(((evidence + 0.1) / 1.1) ** (BOTH_TRUST if by_network else TRUST))
             doubt -= self._certainty()
         if by_network and self.time > SOON[0]:
@@ -172,11 +172,13 @@ class BeatTracker:
     def _on_beats(self, memory: np.ndarray, fewest: int) -> tuple[float, float]:
         """The mean peak of the newest values on the last beats, and how high peaks usually are; (0, 1): fewer beats than that."""
         now = self._hops - len(memory)  # hop of memory[0]
-        past = [memory[max(0, b - now - 3) : b - now + 4].max(initial=0.0) for b in self._recent if b - now >= 3]
-        if len(past) < fewest:
+        beats = [b - now for b in self._recent if b - now >= 3]
+        if len(beats) < fewest:
             return 0.0, 1.0
+        past = [max(memory[b - 3 : b + 4].tolist(), default=0.0) for b in beats]
         heard = memory[max(len(memory) - 400, len(memory) - self._hops) :]
-        return float(np.mean(past)), float(heard[: len(heard) // 7 * 7].reshape(-1, 7).max(1).mean())
+        peaks = np.maximum.reduce(heard[: len(heard) // 7 * 7].reshape(-1, 7), 1)
+        return sum(past) / len(past), float(np.add.reduce(peaks)) / len(peaks)
 
     def _certainty(self) -> float:
         """0..1: is there a pulse at all? Logistic in three signs, calibrated on music and on sounds without pulse.

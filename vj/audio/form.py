@@ -30,7 +30,7 @@ class Form:
         self.build, self.breakdown, self.drops, self.sections = 0.0, False, 0, 0
         self._hops_in_cell = round(CELL / step)
         self._sum: np.ndarray | None = None
-        self._levels = np.zeros(3)  # loudness, lows, highs of this cell
+        self._levels = (0.0, 0.0, 0.0)  # loudness, lows, highs of this cell
         self._strokes, self._hops = 0, 0
         self._cells: deque[np.ndarray] = deque(maxlen=NOW + PAST)
         self._course: deque[tuple[float, float, float]] = deque(maxlen=NOW + PAST)  # loudness, highs, strokes of a cell
@@ -39,16 +39,20 @@ class Form:
 
     def feed(self, short: np.ndarray, loudness: float, low: float, high: float, strokes: int, is_open: bool) -> None:
         """short: (36,) compressed magnitudes of this hop; levels against their usual; strokes: onsets told in this hop."""
-        self._sum = short.astype(float) if self._sum is None else self._sum + short
-        self._levels += (loudness, low, high)
+        if self._sum is None:
+            self._sum = short.astype(float)
+        else:
+            self._sum += short
+        a, b, c = self._levels
+        self._levels = (a + loudness, b + low, c + high)
         self._strokes += strokes
         self._hops += 1
         if self._hops < self._hops_in_cell:
             return
         cell = (self._sum / self._hops).reshape(12, 3).mean(1)
-        loudness, low, high = self._levels / self._hops
+        loudness, low, high = (x / self._hops for x in self._levels)
         self._course.append((loudness, high, self._strokes))
-        self._sum, self._levels, self._strokes, self._hops = None, np.zeros(3), 0, 0
+        self._sum, self._levels, self._strokes, self._hops = None, (0.0, 0.0, 0.0), 0, 0
         self._since += CELL
         self._lows(float(low), float(loudness))
         self.build = self._rising() if is_open else 0.0
