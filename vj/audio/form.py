@@ -1,7 +1,7 @@
 """The form of the music as it goes by: builds, breakdowns, drops, new sections. Looked at every quarter of a second.
 
-A new section is told when the last second and a quarter sounds unlike the eight seconds before, measured against how much
-these vary in themselves (a one-sided checkerboard; after Foote 2000). Knows levels only, no beat, clock or device.
+A new section is told when the last second and a quarter sounds unlike the eight seconds before, each band measured against
+how much it varies in itself (a one-sided checkerboard; after Foote 2000). Knows levels only, no beat, clock or device.
 """
 
 from collections import deque
@@ -10,7 +10,8 @@ import numpy as np
 
 CELL = 0.25  # s between two looks
 NOW, PAST = 5, 32  # cells that are compared
-NOVEL = 2.2  # how far outside the usual variation a new section lies
+NOVEL = 1.63  # how far outside their usual variation bands lie, in the mean, where a section begins
+LEAST = 0.1  # what a band varies at least
 APART = 6.0  # s between two sections
 LITTLE, MUCH = 0.45, 0.8  # lows against their usual: below there are none, above they are back
 SMOOTH = 0.7  # s, over which lows are smoothed, so that a kick a second is no gap
@@ -82,8 +83,8 @@ class Form:
         past = cells[:-NOW]
         smooth = np.array([past[k : k + NOW].mean(0) for k in range(len(past) - NOW + 1)])
         usual = past.mean(0)
-        varies = np.abs(smooth - usual).mean()
-        return float(np.abs(cells[-NOW:].mean(0) - usual).mean() / (varies + 0.06))
+        varies = np.abs(smooth - usual).mean(0)
+        return float((np.abs(cells[-NOW:].mean(0) - usual) / (varies + LEAST)).mean())
 
     def _rising(self) -> float:
         """0..1 from the slopes of loudness, highs and strokes over eight seconds."""
