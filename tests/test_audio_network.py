@@ -15,6 +15,7 @@ from vj.audio.beat import Beat, BeatTracker
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
 from vj.audio.onsets import Onset, OnsetChooser, OnsetPicker
+from vj.audio.pulse import Pulse
 from vj.audio.senses import SIZE, Senses, rises
 from vj.audio.strokes import PARTS, UNKNOWN, Strokes, whole
 from vj.audio.strokes import SIZE as SHOWN
@@ -273,3 +274,13 @@ def test_a_sure_network_has_beats_told_sooner():
             told.append(tracker.feed(5.0 if on else 0.1, heard=heard))
         first.append(next(beat.time for beat in told if beat))
     assert first[0] < 1.3 and first[0] < first[1] - 0.4
+
+
+@pytest.mark.parametrize(("pulse", "alike", "told"), [(0.99, 0.25, True), (0.8, 0.25, False), (0.99, 0.05, False)])
+def test_unclear_beats_are_told_where_there_surely_is_a_pulse(monkeypatch, pulse, alike, told):
+    monkeypatch.setattr(Pulse, "alike", lambda self, period: alike)  # of onsets one period later
+    rng, tracker, beats = np.random.default_rng(1), BeatTracker(), 0
+    for hop in range(1200):
+        heard = [0.12 if hop % 50 == 22 else 0.04, 0.02, 0.0, 0.0, 0.0, pulse]
+        beats += tracker.feed(rng.exponential(0.5), heard=heard) is not None and hop > 600
+    assert (beats > 6) == told

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from vj.train.ear.music import compose
-from vj.train.ear.sound import _boxed, _kick, _Shape, _snare
+from vj.train.ear.made import Voice, kick, snare
+from vj.train.ear.music import _Composer, compose
+from vj.train.ear.sound import _boxed, _Shape
 from vj.train.ear.styles import STYLES
 
 
@@ -19,7 +20,7 @@ def test_every_style_is_played_in_time(style):
 
 def test_a_drum_stays_as_loud_however_it_was_recorded():
     rng = np.random.default_rng(0)
-    strokes = {"kick": _kick(rng), "snare": _snare(rng)}
+    strokes = {"kick": kick(rng), "snare": snare(rng)}
     for seed in range(40):
         for group, stroke in strokes.items():
             stroke = stroke.astype(np.float32) / 32767
@@ -32,3 +33,24 @@ def test_a_guitars_box_leaves_the_middle_alone():
     t = np.arange(48000) / 48000
     left = [np.std(_boxed(np.sin(2 * np.pi * f * t).astype(np.float32), 100.0, 5000.0)) * 2**0.5 for f in (30, 1000, 15000)]
     assert left[0] < 0.05 and left[1] == pytest.approx(1, abs=0.01) and left[2] < 0.01
+
+
+def test_a_vowel_sounds_when_its_note_does():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        begins, sung = Voice(rng).sing(1.0, 60, 0.5)
+        assert begins <= 1.0 and len(sung) == pytest.approx((1.5 - begins) * 48000, abs=2)
+        assert 0.5 < np.abs(sung).max() < 3 and np.isfinite(sung).all()
+
+
+def test_a_second_player_keeps_step_and_then_drifts_ahead():
+    composer = _Composer(np.random.default_rng(2), "minimal", 30.0)
+    composer.comp, composer.still, composer.moving, composer.human, composer.lag = "drift", 2, 2, 0.0, {}
+    composer.times, composer.phase_pattern = np.arange(80) * 0.5 + 0.1, list(range(12))
+    piece = composer.write()
+    ahead = {}  # steps, by bars of three beats
+    for start, _, part, *_ in piece.notes:
+        if part == "second":
+            ahead.setdefault(int((start - 0.1) / 1.5 + 0.2), []).append(-((start - 0.1) / 0.125 + 0.5) % 1 - 0.5)
+    assert np.abs(ahead[0]).max() < 0.01 and np.abs(ahead[1][1:-3]).max() < 0.01  # -0.01 .. 0.01 of a step
+    assert np.ptp(ahead[3][1:-1]) > 0.3

@@ -43,7 +43,10 @@ class Bar:
         if downbeat is not None and self._since <= NEAR:
             self._downbeat = max(self._downbeat or 0.0, downbeat)
         if colour is not None:
-            self._colour = colour.copy() if self._colour is None else self._colour + colour
+            if self._colour is None:
+                self._colour = colour.copy()
+            else:
+                self._colour += colour
 
     def turn(self) -> int:
         """At each beat: -> position 1.. of the beat that comes now, 0 unknown."""

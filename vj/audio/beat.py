@@ -35,6 +35,8 @@ NET_WEIGHT = (4.0, 5.0)  # by which beats and downbeats were favoured in trainin
 BOTH_TRUST = 0.2  # weight of one look at the tempo by rule, where there is a network too,
 NET_TRUST, NET_FLOOR = 0.1, 0.05  # and of the network's, and what is left of a tempo that it does not see at all
 CLEAR = (12.0, 1.0)  # slope and middle of the network's certainty, by how clear its beats are
+FAITH = 0.4  # certainty where no beat is clear, but the network is sure of a pulse and onsets are somewhat alike:
+PULSE_SURE, SOMEWHAT = (60.0, 0.95), (48.0, 0.16)  # slopes and middles of these two
 DENIED = 4.0  # by so much the rule must be surer where the network denies that there is a pulse
 PULSE = 0.7  # s over which it is asked that
 BY_HAND = 20.0  # s, a tempo tapped or an octave chosen holds against what is heard
@@ -61,7 +63,7 @@ class BeatTracker:
         self.tempo, self.confidence, self.phase, self.next_beat = 0.0, 0.0, 0.0, 0.0
         self.pointer = Pointer(hop)
         self._bar = Bar()
-        self._pulse = Pulse(hop)
+        self._pulse = Pulse(hop, self.pointer.periods)
         self._taps: list[float] = []
         self._by_hand = (0.0, 0.0)  # period in hops, until which time in s
         self._shift = 0.0  # s, beats are told later by this, as a hand wished
@@ -160,11 +162,11 @@ class BeatTracker:
     def _look_at_tempo(self, quiet: bool, by_network: bool) -> None:
         doubt = 1.0
         if self.time > SOON[1]:
-            evidence = self._held(self._pulse.evidence(self.pointer.periods))
+            evidence = self._held(self._pulse.evidence())
             self.pointer.weigh(((evidence + 0.1) / 1.1) ** (BOTH_TRUST if by_network else TRUST))
             doubt -= self._certainty()
         if by_network and self.time > SOON[0]:
-            doubt *= 1 - self._clarity()
+            doubt *= (1 - self._clarity()) * (1 - self._faith())
         certainty = 0.0 if quiet else 1 - doubt
         rate = EVERY / ((NET_RISE if by_network else RISE) if certainty > self.confidence else 1.0 if quiet else CALM_FALL)
         self.confidence += (certainty - self.confidence) * rate
@@ -172,11 +174,13 @@ class BeatTracker:
     def _on_beats(self, memory: np.ndarray, fewest: int) -> tuple[float, float]:
         """The mean peak of the newest values on the last beats, and how high peaks usually are; (0, 1): fewer beats than that."""
         now = self._hops - len(memory)  # hop of memory[0]
-        past = [memory[max(0, b - now - 3) : b - now + 4].max(initial=0.0) for b in self._recent if b - now >= 3]
-        if len(past) < fewest:
+        beats = [b - now for b in self._recent if b - now >= 3]
+        if len(beats) < fewest:
             return 0.0, 1.0
+        past = [max(memory[b - 3 : b + 4].tolist(), default=0.0) for b in beats]
         heard = memory[max(len(memory) - 400, len(memory) - self._hops) :]
-        return float(np.mean(past)), float(heard[: len(heard) // 7 * 7].reshape(-1, 7).max(1).mean())
+        peaks = np.maximum.reduce(heard[: len(heard) // 7 * 7].reshape(-1, 7), 1)
+        return sum(past) / len(past), float(np.add.reduce(peaks)) / len(peaks)
 
     def _certainty(self) -> float:
         """0..1: is there a pulse at all? Logistic in three signs, calibrated on music and on sounds without pulse.
@@ -197,6 +201,13 @@ class BeatTracker:
         """0..1: likewise by the network: how likely it takes the beats, and how they stand out from all that it hears."""
         chance, usual = self._on_beats(self._chances, NET_FEWEST)
         return self._sure / (1 + math.exp(-CLEAR[0] * (chance * min(chance / (usual + 0.05), 2.0) - CLEAR[1])))
+
+    def _faith(self) -> float:
+        """0..FAITH: music whose beats are unclear is followed all the same where there surely is a pulse."""
+        if len(self._recent) < NET_FEWEST:
+            return 0.0
+        sure = 1 / (1 + math.exp(-PULSE_SURE[0] * (self._sure - PULSE_SURE[1])))
+        return FAITH * sure / (1 + math.exp(-SOMEWHAT[0] * (self._pulse.alike(self.pointer.period) - SOMEWHAT[1])))
 
     def _tell(self, hop: int, period: int, position: int) -> Beat | None:
         ahead = period - position if position > 0 else 0

@@ -7,8 +7,9 @@ The same samples give the same values, bit for bit, whatever the blocks they com
 Relative loudness is as in MilkDrop (divided by its own long-term mean); level is K-weighted (ITU-R BS.1770).
 """
 
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -27,13 +28,13 @@ BANDS = ((20, 160), (160, 800), (800, 4000), (4000, 16000))
 
 WINDOW = 1024 / 48000  # s, the analysis window; highs are also looked at through its newer half
 ALWAYS, NEVER, QUIET = -40.0, -80.0, -43.0  # dBFS: louder is never gated; softer always; between, only what is steady
-MOVING = np.array([1.0, 1.6, 0.75, 0.6, 0.6])  # mean change in dB per 0.1 s above which a sound is no noise or hum
+MOVING = (1.0, 1.6, 0.75, 0.6, 0.6)  # mean change in dB per 0.1 s above which a sound is no noise or hum
 RISE, FALL = 0.012, 0.15  # s, envelopes of loudness and bands
 USUAL = 12.0  # s, what is usual is learnt over this time
 PATIENCE = 4.0  # s, a level far from the usual is taken for the new usual after this
 SLOW = 1.5  # s, presence follows a band's level this slowly
 FLASH = 0.07  # s, an onset fades
-LEAST = np.array([0.0, 0.01, 0.01, 0.006, 0.004])  # what is usual in a band is at least this share of all
+LEAST = (0.0, 0.01, 0.01, 0.006, 0.004)  # what is usual in a band is at least this share of all
 MOST = 3.0  # loudness and bands reach no further
 
 
@@ -82,18 +83,18 @@ class FeatureExtractor:
         self._hops = 0
         self._events: deque[Beat | Onset] = deque(maxlen=1000)
         self._gain = 0.0  # running level of the onset bands
-        self._roots = np.zeros((3, len(self._spectrum.centres)), np.float32)  # compressed spectra of the last three hops
-        self._weights = np.interp(self._spectrum.centres, [170, 200, 1800, 2200], [1.3, 1.0, 1.0, 0.9])
-        self._weights /= self._weights.sum()
-        self._envelopes, self._usual = np.zeros(5), np.zeros(5)  # loudness and four bands
-        self._attack, self._decay = 1 - np.exp(-self.step / RISE), 1 - np.exp(-self.step / FALL)
-        self._slow, self._open_for, self._far_for = np.zeros(5), 0.0, 0.0
+        self._roots = [np.zeros(len(self._spectrum.centres), np.float32)] * 3  # compressed spectra of the last three hops
+        weights = np.interp(self._spectrum.centres, [170, 200, 1800, 2200], [1.3, 1.0, 1.0, 0.9])
+        self._weights = np.float32(weights / weights.sum())
+        self._envelopes, self._usual, self._slow = [0.0] * 5, [0.0] * 5, [0.0] * 5  # loudness and four bands
+        self._attack, self._decay = 1 - math.exp(-self.step / RISE), 1 - math.exp(-self.step / FALL)
+        self._open_for, self._far_for = 0.0, 0.0
         self._energy, self._minute = 0.0, 0.0  # over bars, over a minute
         self._form = Form(self.step)
         self._presence, self._hits, self._clocks = [0.0] * 4, [0.0] * 4, [0.0] * 4
         self._before, self._chroma = [0.0] * 4, np.zeros(12)
         self._flash, self._counts = [0.0] * 3, [0, 0, 0]
-        self._fade = float(np.exp(-self.step / FLASH))
+        self._fade = math.exp(-self.step / FLASH)
         self._beats, self._position = 0, 0
         self._clipped_until = -1.0
         self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
@@ -103,12 +104,13 @@ class FeatureExtractor:
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
         """samples: float (n,) mono, -1..1, any n. NaN and infinite ones count as silence."""
-        self._kept = np.concatenate([self._kept, clean(samples).reshape(-1)])
+        samples = clean(samples).reshape(-1)
+        self._kept = np.concatenate([self._kept, samples]) if len(self._kept) else samples
         start = 0
         while len(self._kept) - start >= self.hop:
             self._look(self._kept[start : start + self.hop])
             start += self.hop
-        self._kept = self._kept[start:]
+        self._kept = self._kept[start:].copy()  # whoever gave them may write there again
         return self.features
 
     def events(self) -> list[Beat | Onset]:
@@ -150,10 +152,13 @@ class FeatureExtractor:
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
         time = self._hops * self.step
-        if float(np.abs(new).max()) >= 0.999:
+        peak = float(np.maximum.reduce(np.abs(new)))
+        if peak >= 0.999:
             self._clipped_until = time + 0.5
         self._heard[: -self.hop] = self._heard[self.hop :]
-        self._heard[-self.hop :] = np.clip(new * np.float32(10 ** (self.trim / 20)) if self.trim else new, -2, 2)
+        if self.trim or peak > 2:
+            new = np.clip(new * np.float32(10 ** (self.trim / 20)), -2, 2)
+        self._heard[-self.hop :] = new
         mags, loud, centroid, flatness = self._spectrum.look(self._window)
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
@@ -174,7 +179,7 @@ class FeatureExtractor:
             self._beats, self._position = self._beats + 1, beat.position
         self._events.extend([*onsets, *([beat] if beat is not None else [])])
         kick, snare, hat = self._flash
-        loudness, *bands = relative.tolist()
+        loudness, *bands = relative
         self._note_bands(bands, openness)
         form = self._form
         form.feed(seen[: len(mags)], loudness, bands[0], bands[3], len(onsets), openness > 0.5)
@@ -225,7 +230,7 @@ class FeatureExtractor:
     def _hear(self, mags: np.ndarray, seen: np.ndarray, quiet: bool, openness: float) -> tuple[list[Onset], Beat | None]:
         """The onsets and the beat of this hop."""
         network, heard, belief = self._network, None, None
-        bands = self._spectrum.drums(self._window)
+        bands = self._spectrum.drums()
         onsets = self._onsets.feed(bands, quiet)
         if network is not None:
             heard = network.step(seen)
@@ -238,33 +243,39 @@ class FeatureExtractor:
         low, snare, _ = self._onsets.scores
         return onsets, self.beat.feed(onset, low, snare, colour, quiet, heard, belief)
 
-    def _relate(self, loud: np.ndarray, openness: float) -> np.ndarray:
-        """loud: (5,) RMS of all and of the bands -> (5,) against what is usual here, 0..MOST, 0 when the gate is shut."""
-        change = loud - self._envelopes
-        self._envelopes += np.where(change > 0, self._attack, self._decay) * change
+    def _relate(self, loud: Sequence[float], openness: float) -> list[float]:
+        """loud: five, RMS of all and of the bands -> five against what is usual here, 0..MOST, 0 when the gate is shut."""
+        envelopes, usual, slow = self._envelopes, self._usual, self._slow  # of five numbers each: lists are quicker than arrays
+        for k, level in enumerate(loud):
+            change = level - envelopes[k]
+            envelopes[k] += (self._attack if change > 0 else self._decay) * change
         if openness > 0.5:
             self._open_for += self.step
-            self._slow += (self._envelopes - self._slow) * (self.step / 0.7)
-            far = self._slow[0] < 0.12 * self._usual[0] or self._slow[0] > 6 * self._usual[0]
+            for k, level in enumerate(envelopes):
+                slow[k] += (level - slow[k]) * (self.step / 0.7)
+            far = slow[0] < 0.12 * usual[0] or slow[0] > 6 * usual[0]
             self._far_for = self._far_for + self.step if far else 0.0
             if self._far_for > PATIENCE:  # the room, or somebody's hand on the mixer, has changed: learn anew
-                self._usual[:], self._open_for, self._far_for = self._slow, 2.0, 0.0
+                usual[:], self._open_for, self._far_for = slow, 2.0, 0.0
             rate = self.step / min(USUAL, max(self._open_for, self.step))
-            self._usual += (self._envelopes - self._usual) * rate
-        usual = np.maximum(self._usual, LEAST * self._usual[0]) + 1e-9
-        return np.minimum(self._envelopes / usual, MOST) * openness
+            for k, level in enumerate(envelopes):
+                usual[k] += (level - usual[k]) * rate
+        return [
+            min(now / (max(mean, least * usual[0]) + 1e-9), MOST) * openness
+            for now, mean, least in zip(envelopes, usual, LEAST, strict=True)
+        ]
 
     def _rise(self, mags: np.ndarray, openness: float) -> tuple[float, np.ndarray]:
         """mags: (36,) -> how strongly they rise in this hop (spectral flux of square roots), and the roots themselves."""
-        level = float(mags.sum()) / len(mags)
+        level = self._senses.level
         if openness > 0.5 or level > self._gain:
             fall = 6.0 if level > 0.03 * self._gain else 1.5
             self._gain += self.step / (0.3 if level > self._gain else fall) * (level - self._gain)
         roots = np.sqrt(mags / (self._gain + 1e-9))
-        rise = float(np.maximum(roots - self._roots[0], 0) @ self._weights)
-        self._roots[:-1] = self._roots[1:]
-        self._roots[-1] = roots
-        return rise * openness, roots
+        rise = roots - self._roots[0]
+        np.maximum(rise, 0, out=rise)
+        self._roots = [*self._roots[1:], roots]
+        return float(rise @ self._weights) * openness, roots
 
     def _note_bands(self, levels: list[float], openness: float) -> None:
         """levels: four, of the bands against their usual. Brings presence, hits, clocks and chroma up to this hop."""
@@ -284,13 +295,13 @@ class FeatureExtractor:
             if openness == 0.0:
                 self._chroma[self._chroma < 0.01] = 0.0
 
-    def _intensity(self, relative: np.ndarray) -> float:
+    def _intensity(self, relative: Sequence[float]) -> float:
         """0..1: energy over about two bars against that of the last minute; 0.5 is as usual, full and bright is more."""
-        energy = float(0.5 * relative[0] + 0.2 * relative[1] + 0.3 * relative[4])
+        energy = 0.5 * relative[0] + 0.2 * relative[1] + 0.3 * relative[4]
         self._energy += (energy - self._energy) * self.step / 4.0
         self._minute += (energy - self._minute) * self.step / min(60.0, max(self._open_for, 4.0))
         intensity = min(1.0, 0.5 * self._energy / max(self._minute, 0.3))
-        return float(intensity) if intensity > 0.003 else 0.0
+        return intensity if intensity > 0.003 else 0.0
 
 
 class _Spectrum:
@@ -311,10 +322,15 @@ class _Spectrum:
         sums = [_k_weights(hertz), *(_band(hertz, *b) for b in BANDS)]
         self._low = np.array([_band(hertz, *EDGES[k : k + 2], mean=True) for k in range(4)], np.float32)  # (4, F)
         self._sums = (np.array(sums) * to_mean_square).astype(np.float32)  # (5, F)
+        self._powers = np.concatenate([self._sums, self._low])  # (9, F)
         same = (self._hann @ self._hann) / (self._short @ self._short)
         self._high = np.array([_band(short, *EDGES[k : k + 2], mean=True) * same for k in range(4, 9)], np.float32)
+        self._high_doubled = np.zeros((5, len(hertz)), np.float32)  # for a short window that is filled up with zeros
+        self._high_doubled[:, ::2] = self._high
         self._mean = self._hann / self._hann.sum()
-        self._power = np.zeros(len(hertz), np.float32)  # of the last look
+        self._spectra = np.zeros((2, len(hertz)), np.complex64)
+        self._both = np.zeros((2, self.size), np.float32)  # the window, and its newer half; transformed together
+        self._bands = [0.0] * 9  # of the last look
         self._looks, self._flatness = 0, 0.0
 
     def whole(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -325,29 +341,35 @@ class _Spectrum:
         powers = np.concatenate([(spectra * spectra) @ self._low.T, (short * short) @ self._high.T], 1)
         return spectra @ self._triangles[:36].T, np.sqrt(powers)
 
-    def look(self, window: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+    def look(self, window: np.ndarray) -> tuple[np.ndarray, list[float], float, float]:
         """window: float32 (size,), newest last.
 
-        -> (36,) magnitudes on a log scale, (5,) RMS of all (K-weighted) and of BANDS, centroid Hz, flatness
+        -> (36,) magnitudes on a log scale, five RMS, of all (K-weighted) and of BANDS, centroid Hz, flatness
         0..1 (geometric against arithmetic mean of the magnitudes).
         """
-        spectrum = np.abs(np.fft.rfft(self._hann * (window - self._mean @ window)))
-        self._power = spectrum * spectrum
-        shapes = self._triangles @ spectrum
-        heard = shapes[37] > 1e-6
-        centroid = float(shapes[36] / shapes[37]) if heard else 0.0
-        mags = shapes[:36]
+        whole, newer, half = self._both[0], window[self.size // 2 :], self.size // 2
+        np.subtract(window, self._mean.dot(window), out=whole)
+        whole *= self._hann
+        short = self._both[1, :half]
+        np.subtract(newer, np.add.reduce(newer) / np.float32(half), out=short)
+        short *= self._short
+        spectra = np.abs(np.fft.rfft(self._both, out=self._spectra))
+        shapes = self._triangles.dot(spectra[0])
+        spectra *= spectra
+        powers = np.sqrt(self._powers.dot(spectra[0])).tolist()
+        self._bands = powers[5:] + np.sqrt(self._high_doubled.dot(spectra[1])).tolist()
+        mags, (moment, mass) = shapes[:36], shapes[36:].tolist()
+        heard = mass > 1e-6
+        centroid = moment / mass if heard else 0.0
         self._looks += 1
         if self._looks % EVERY == 1:  # it is slow, and dear
             mean = float(shapes[:36].sum()) / 36
             self._flatness = float(np.exp(np.log(mags + 1e-9).sum() / 36)) / (mean + 1e-9) if heard else 0.0
-        return mags, np.sqrt(self._sums @ self._power), centroid, self._flatness
+        return mags, powers[:5], centroid, self._flatness
 
-    def drums(self, window: np.ndarray) -> np.ndarray:
-        """(9,) RMS between EDGES, of the window that was looked at last: lows in all of it, highs in its newer half."""
-        newer = window[self.size // 2 :]
-        short = np.abs(np.fft.rfft(self._short * (newer - newer.sum() / len(newer))))
-        return np.sqrt(np.concatenate([self._low @ self._power, self._high @ (short * short)]))
+    def drums(self) -> list[float]:
+        """Nine RMS between EDGES, of the window that was looked at last: lows in all of it, highs in its newer half."""
+        return self._bands
 
 
 def short_looks(samples: np.ndarray, rate: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -366,29 +388,31 @@ class _Gate:
 
     def __init__(self, step: float) -> None:
         self._step = step
-        self._power = np.zeros(5)
+        self._power = [0.0] * 5
         self._every = round(0.1 / step)
-        self._before = np.full(5, NEVER)
-        self._changes: deque[np.ndarray] = deque([np.zeros(5)] * 20, maxlen=20)  # dB per 0.1 s, two seconds of them
+        self._before = [NEVER] * 5
+        self._changes: deque[list[float]] = deque([[0.0] * 5] * 20, maxlen=20)  # dB per 0.1 s, two seconds of them
         self._hops = 0
         self._moving = self._is_open = False
         self.openness = 0.0  # 0 shut .. 1 open
 
-    def look(self, loud: np.ndarray) -> tuple[float, float]:
-        """loud: (5,) RMS of all and of the bands -> openness 0..1, level dBFS."""
-        self._power += (loud * loud - self._power) * (self._step / 0.1)
-        level = 10 * np.log10(self._power + 1e-12)
+    def look(self, loud: Sequence[float]) -> tuple[float, float]:
+        """loud: five RMS, of all and of the bands -> openness 0..1, level dBFS."""
+        power, rate = self._power, self._step / 0.1
+        for k, x in enumerate(loud):
+            power[k] += (x * x - power[k]) * rate
+        level = 10 * math.log10(power[0] + 1e-12)
         self._hops += 1
         if self._hops % self._every == 0:
-            now = np.maximum(level, NEVER - 10)
-            change = np.minimum(np.abs(now - self._before), 4.0)
-            change[now < level[0] - 25] = 0  # bands that hardly sound do not count
-            self._changes.append(change)
+            now = [max(10 * math.log10(x + 1e-12), NEVER - 10) for x in power]
+            change = [min(abs(a - b), 4.0) for a, b in zip(now, self._before, strict=True)]
+            self._changes.append([c if x >= level - 25 else 0.0 for c, x in zip(change, now, strict=True)])  # hardly sounds: none
             self._before = now
-            self._moving = bool((np.mean(self._changes, axis=0) > MOVING).any())
-        if level[0] > ALWAYS:
+            mean = [sum(changes) / len(self._changes) for changes in zip(*self._changes, strict=True)]
+            self._moving = any(x > least for x, least in zip(mean, MOVING, strict=True))
+        if level > ALWAYS:
             self._is_open = True
-        elif level[0] < NEVER or (level[0] < QUIET and not self._moving):
+        elif level < NEVER or (level < QUIET and not self._moving):
             self._is_open = False
         elif self._moving:
             self._is_open = True
@@ -396,7 +420,7 @@ class _Gate:
         self.openness += (float(self._is_open) - self.openness) * min(1.0, rate)
         if not self._is_open and self.openness < 0.003:
             self.openness = 0.0
-        return self.openness, float(max(level[0], -120.0))
+        return self.openness, max(level, -120.0)
 
 
 def _triangle(hertz: np.ndarray, low: float, centre: float, high: float, least: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The form of the music as it goes by: builds, breakdowns, drops, new sections. Looked at every quarter of a second.
 
-A new section is told when the last second and a quarter sounds unlike the eight seconds before, measured against how much
-these vary in themselves (a one-sided checkerboard; after Foote 2000). Knows levels only, no beat, clock or device.
+A new section is told when the last second and a quarter sounds unlike the eight seconds before, each band measured against
+how much it varies in itself (a one-sided checkerboard; after Foote 2000). Knows levels only, no beat, clock or device.
 """
 
 from collections import deque
@@ -10,7 +10,8 @@ import numpy as np
 
 CELL = 0.25  # s between two looks
 NOW, PAST = 5, 32  # cells that are compared
-NOVEL = 2.2  # how far outside the usual variation a new section lies
+NOVEL = 1.63  # how far outside their usual variation bands lie, in the mean, where a section begins
+LEAST = 0.1  # what a band varies at least
 APART = 6.0  # s between two sections
 LITTLE, MUCH = 0.45, 0.8  # lows against their usual: below there are none, above they are back
 SMOOTH = 0.7  # s, over which lows are smoothed, so that a kick a second is no gap
@@ -30,7 +31,7 @@ class Form:
         self.build, self.breakdown, self.drops, self.sections = 0.0, False, 0, 0
         self._hops_in_cell = round(CELL / step)
         self._sum: np.ndarray | None = None
-        self._levels = np.zeros(3)  # loudness, lows, highs of this cell
+        self._levels = (0.0, 0.0, 0.0)  # loudness, lows, highs of this cell
         self._strokes, self._hops = 0, 0
         self._cells: deque[np.ndarray] = deque(maxlen=NOW + PAST)
         self._course: deque[tuple[float, float, float]] = deque(maxlen=NOW + PAST)  # loudness, highs, strokes of a cell
@@ -39,16 +40,20 @@ class Form:
 
     def feed(self, short: np.ndarray, loudness: float, low: float, high: float, strokes: int, is_open: bool) -> None:
         """short: (36,) compressed magnitudes of this hop; levels against their usual; strokes: onsets told in this hop."""
-        self._sum = short.astype(float) if self._sum is None else self._sum + short
-        self._levels += (loudness, low, high)
+        if self._sum is None:
+            self._sum = short.astype(float)
+        else:
+            self._sum += short
+        a, b, c = self._levels
+        self._levels = (a + loudness, b + low, c + high)
         self._strokes += strokes
         self._hops += 1
         if self._hops < self._hops_in_cell:
             return
         cell = (self._sum / self._hops).reshape(12, 3).mean(1)
-        loudness, low, high = self._levels / self._hops
+        loudness, low, high = (x / self._hops for x in self._levels)
         self._course.append((loudness, high, self._strokes))
-        self._sum, self._levels, self._strokes, self._hops = None, np.zeros(3), 0, 0
+        self._sum, self._levels, self._strokes, self._hops = None, (0.0, 0.0, 0.0), 0, 0
         self._since += CELL
         self._lows(float(low), float(loudness))
         self.build = self._rising() if is_open else 0.0
@@ -78,8 +83,8 @@ class Form:
         past = cells[:-NOW]
         smooth = np.array([past[k : k + NOW].mean(0) for k in range(len(past) - NOW + 1)])
         usual = past.mean(0)
-        varies = np.abs(smooth - usual).mean()
-        return float(np.abs(cells[-NOW:].mean(0) - usual).mean() / (varies + 0.06))
+        varies = np.abs(smooth - usual).mean(0)
+        return float((np.abs(cells[-NOW:].mean(0) - usual) / (varies + LEAST)).mean())
 
     def _rising(self) -> float:
         """0..1 from the slopes of loudness, highs and strokes over eight seconds."""

@@ -97,12 +97,16 @@ class Network:
     def __init__(self, weights: EarWeights) -> None:
         t = weights.tensors
         scaled = t["front.weight"] / t["spread"]
-        self._front = np.ascontiguousarray(scaled)
+        self._front = np.asfortranarray(scaled)
         self._front_bias = t["front.bias"] - scaled @ t["mean"]
-        self._one, self._two = _Layer(t, "one"), _Layer(t, "two")
+        width, state = len(self._front), t["one.weight_hh_l0"].shape[1]
+        # All that layers are shown lies in one array, end to end: the front's values, 1 for biases, both states, 1.
+        self._front_out, self._both = (shown := np.zeros(width + 2 * state + 2, np.float32))[:width], shown[width + 1 : -1]
+        shown[[width, -1]] = 1
+        self._one = _Layer(t, "one", shown[: width + 1 + state], width, width + 1)
+        self._two = _Layer(t, "two", shown[width + 1 :], 2 * state, state)
         self._out, self._out_bias = t["out.weight"], t["out.bias"]
         self._tempo, self._tempo_bias = t["tempo.weight"], t["tempo.bias"]
-        self._both = np.zeros(2 * len(self._one.state), np.float32)
         slowest, ratio = float(weights.card["slowest"]), float(weights.card["ratio"])
         self.tempi = slowest * ratio ** np.arange(len(self._tempo_bias))  # beats a minute of the tempo classes
         self.belief = np.full(len(self.tempi), 1 / len(self.tempi), np.float32)  # how likely each is, of the last look
@@ -110,48 +114,51 @@ class Network:
 
     def step(self, seen: np.ndarray) -> list[float]:
         """seen: float32 (SIZE,), see Senses -> chances 0..1 in the order of OUTPUTS. Every TEMPO_EVERY hops, .belief anew."""
-        x = self._front @ seen
+        x, both = self._front_out, self._both
+        self._front.dot(seen, x)
         x += self._front_bias
         np.maximum(x, 0, out=x)
-        one, both = self._one, self._both
-        state = len(one.state)
-        both[:state] = one.step(x)
-        both[state:] = self._two.step(one.state)
+        self._one.step()
+        self._two.step()
         self._hops += 1
         if self._hops % TEMPO_EVERY == 0:
             z = self._tempo @ both + self._tempo_bias
             z = np.exp(z - z.max())
             self.belief = z / z.sum()
-        return [1 / (1 + math.exp(-min(max(z, -30.0), 30.0))) for z in (self._out @ both + self._out_bias).tolist()]
+        return [1 / (1 + math.exp(-min(max(z, -30.0), 30.0))) for z in (self._out.dot(both) + self._out_bias).tolist()]
 
 
 class _Layer:
-    """A gated recurrent layer. Sigmoids are hyperbolic tangents of half, the halves lie in the weights."""
+    """A gated recurrent layer, all products taken at once. Sigmoids are hyperbolic tangents of half, which lies in the weights.
 
-    def __init__(self, t: dict[str, np.ndarray], name: str) -> None:
+    shown: what it sees, its own state within: what comes in at 0.., 1 at `one`, the state at `own`..
+    """
+
+    def __init__(self, t: dict[str, np.ndarray], name: str, shown: np.ndarray, one: int, own: int) -> None:
         n = t[f"{name}.weight_hh_l0"].shape[1]
-        half = np.concatenate([np.full(2 * n, 0.5), np.ones(n)]).astype(np.float32)
-        self._in = np.ascontiguousarray(t[f"{name}.weight_ih_l0"] * half[:, None])
-        self._again = np.ascontiguousarray(t[f"{name}.weight_hh_l0"] * half[:, None])
-        self._in_bias, self._again_bias = t[f"{name}.bias_ih_l0"] * half, t[f"{name}.bias_hh_l0"] * half
-        self._n = n
-        self.state = np.zeros(n, np.float32)
+        come, again = t[f"{name}.weight_ih_l0"], t[f"{name}.weight_hh_l0"]
+        width = come.shape[1]
+        matrix = np.zeros((4 * n, len(shown)), np.float32)  # rows: reset, keep, what comes in of the new, what was
+        matrix[: 3 * n, :width] = come
+        matrix[: 2 * n, own : own + n], matrix[3 * n :, own : own + n] = again[: 2 * n], again[2 * n :]
+        bias, bias_again = t[f"{name}.bias_ih_l0"], t[f"{name}.bias_hh_l0"]
+        matrix[:, one] = np.concatenate([bias[: 2 * n] + bias_again[: 2 * n], bias[2 * n :], bias_again[2 * n :]])
+        matrix[: 2 * n] *= 0.5
+        self._matrix = np.asfortranarray(matrix)
+        self._shown, self._sums = shown, (sums := np.zeros(4 * n, np.float32))
+        self._gates, (self._reset, self._keep, self._come, self._was) = sums[: 2 * n], sums.reshape(4, n)
+        self._state = shown[own : own + n]
 
-    def step(self, x: np.ndarray) -> np.ndarray:
-        n, state = self._n, self.state
-        a, b = self._in @ x, self._again @ state
-        a += self._in_bias
-        b += self._again_bias
-        gates = a[: 2 * n]
-        gates += b[: 2 * n]
+    def step(self) -> None:
+        """One hop on: the state anew from what is shown."""
+        self._matrix.dot(self._shown, self._sums)
+        gates, new, state = self._gates, self._was, self._state
         np.tanh(gates, out=gates)
         gates *= 0.5
-        gates += 0.5  # r, then z
-        new = b[2 * n :]
-        new *= gates[:n]
-        new += a[2 * n :]
+        gates += 0.5
+        new *= self._reset
+        new += self._come
         np.tanh(new, out=new)
         state -= new
-        state *= gates[n:]
+        state *= self._keep
         state += new  # (1 - z) new + z state
-        return state

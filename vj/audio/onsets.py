@@ -6,6 +6,7 @@ drum pieces rendered for this purpose, rounded; the snare, whose recordings diff
 body and its noise. Knows no time in seconds but the hop it is told.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ CLASSES = ("KD", "SD", "HH")  # kick, snare, hat
 KICK = np.array([2.0, 0.8, 2.2, -0.7, -0.7, 0.5, 0.2, 0.2, -0.2]) / 5
 HAT = np.array([0.0, 0.0, 0.0, -0.1, 0.0, 0.65, -1.2, -3.0, 6.5]) / 3.4
 SNARE = np.array([-1.0, 0.15, 1.8, -0.3, -1.0, 0.3, 0.25, 3.9, -1.5]) / 10
-TILT = np.array([3, 3, 2, 1.2, 0.7, 0.45, 0.3, 0.2, 0.12])  # usual spectrum of music against its mean
+TILT = (3.0, 3.0, 2.0, 1.2, 0.7, 0.45, 0.3, 0.2, 0.12)  # usual spectrum of music against its mean
+SHAPE = tuple(x**0.1 for x in TILT)
 LEAST = (0.6, 0.7, 0.6)  # a rise below this is none
 SHARE = (0.65, 0.55, 0.45)  # of the recent peaks that an onset must reach
 RIVAL = (0.7, 1.0)  # a kick must score this much of a snare at the same moment, and a snare of a kick;
@@ -101,39 +103,40 @@ class OnsetDetector:
     def __init__(self, hop: float = 0.01) -> None:
         self.hop = hop
         self.scores = (0.0, 0.0, 0.0)  # how strongly each class rises in this hop, >= 0
-        self._up, self._down = 1 - np.exp(-hop / 0.3), 1 - np.exp(-hop / 6.0)
-        self._own, self._all = np.zeros(9), 0.0  # running level of each band, and of all
-        self._logs, self._powers = np.zeros((2, 9)), np.zeros((2, 9))  # of the last two hops
+        self._up, self._down = 1 - math.exp(-hop / 0.3), 1 - math.exp(-hop / 6.0)
+        self._own, self._all = [0.0] * 9, 0.0  # running level of each band, and of all
+        self._logs, self._powers = [[0.0] * 9] * 2, [[0.0] * 9] * 2  # of the last two hops
         body, noise = np.eye(9)[3:6].mean(0), np.eye(9)[6:8].mean(0)
         self._sums = np.stack([KICK, SNARE, HAT, body, noise])
         self._peaks, self._before, self._last = [0.0] * 3, [0.0] * 3, [-(10**6)] * 3
-        self._forget = float(np.exp(-hop / FORGET))
+        self._forget = math.exp(-hop / FORGET)
         self._rest = round(REST / hop)
         self._hops = 0
 
-    def feed(self, bands: np.ndarray, quiet: bool = False) -> list[Onset]:
-        """bands: (9,) RMS amplitude between EDGES, any scale. quiet: tell nothing, learn no peaks."""
+    def feed(self, bands: Sequence[float], quiet: bool = False) -> list[Onset]:
+        """bands: nine, RMS amplitude between EDGES, any scale. quiet: tell nothing, learn no peaks."""
         self._hops += 1
-        power = bands * bands
-        level = float(power.sum() / 9) ** 0.5
+        power = [x * x for x in bands]
+        level = (sum(power) / 9) ** 0.5
         self._all += (self._up if level > self._all else self._down) * (level - self._all)
-        self._own += np.where(bands > self._own, self._up, self._down) * (bands - self._own)
-        usual = TILT * self._all
-        logs = np.log1p(4 * bands / (self._own**0.9 * usual**0.1 + 0.03 * usual + 1e-12))
-        rise = np.maximum(logs - self._logs[0], 0)
-        new = np.sqrt(np.maximum(power - self._powers[0], 0)) / TILT  # what came in two hops, as if music were white
-        self._logs[0], self._logs[1] = self._logs[1], logs
-        self._powers[0], self._powers[1] = self._powers[1], power
+        share, least, own, logs = self._all**0.1, 0.03 * self._all, [], []
+        for band, mean, tilt, shape in zip(bands, self._own, TILT, SHAPE, strict=True):  # nine: quicker so than as arrays
+            mean += (self._up if band > mean else self._down) * (band - mean)
+            own.append(mean)
+            logs.append(math.log1p(4 * band / (mean**0.9 * shape * share + least * tilt + 1e-12)))
+        rise = [a - b if a > b else 0.0 for a, b in zip(logs, self._logs[0], strict=True)]
+        # what came in two hops, as if music were white
+        new = [math.sqrt(a - b) / t if a > b else 0.0 for a, b, t in zip(power, self._powers[0], TILT, strict=True)]
+        self._own, self._logs, self._powers = own, [self._logs[1], logs], [self._powers[1], power]
         if quiet:
             self._before, self.scores = [0.0] * 3, (0.0, 0.0, 0.0)
             return []
         return self._decide(rise, new)
 
-    def _decide(self, rise: np.ndarray, new: np.ndarray) -> list[Onset]:
-        """rise, new: (9,), how much louder each band is than two hops ago, on a log and on a linear scale."""
-        kick, snare, hat, body, noise = (self._sums @ rise).tolist()
-        snare = 1.5 * (snare + (body * noise) ** 0.5 - 0.1 * float(rise[:2].max()))
-        came = new.tolist()
+    def _decide(self, rise: list[float], came: list[float]) -> list[Onset]:
+        """rise, came: nine, how much louder each band is than two hops ago, on a log and on a linear scale."""
+        kick, snare, hat, body, noise = self._sums.dot(rise).tolist()
+        snare = 1.5 * (snare + (body * noise) ** 0.5 - 0.1 * max(rise[:2]))
         most = max(came) + 1e-12
         lows = max(came[:2]) / most
         kick *= _between(lows, LOWS)

@@ -25,20 +25,25 @@ class Senses:
         self._long = LongLook(rate, self.size)
         self._gains = (Gain(step), Gain(step * EVERY))
         self._hops = 0
-        self._short = np.zeros((3, BANDS), np.float32)  # of the last hops, newest last
+        self._short = [np.zeros(BANDS, np.float32)] * 2  # of the last two hops, newest last
+        self.level = 0.0  # the mean magnitude of the last look
         self._out = np.zeros(SIZE, np.float32)
         self.semitones = np.zeros(SEMITONES, np.float32)  # magnitudes of the last long look
 
     def look(self, mags: np.ndarray, window: np.ndarray) -> np.ndarray:
         """mags: (BANDS,) of this hop; window: float32 (size,), the newest samples, newest last. The result is reused."""
-        out, short = self._out, self._short
-        short[:-1] = short[1:]
-        short[-1] = np.log1p(mags * (SHARP / (self._gains[0].follow(float(mags.sum()) / BANDS) + FLOOR)))
-        out[:BANDS] = short[2]
-        np.maximum(short[2] - short[0], 0, out=out[BANDS : 2 * BANDS])
+        out = self._out
+        self.level = float(np.add.reduce(mags)) / BANDS
+        now = mags * np.float32(SHARP / (self._gains[0].follow(self.level) + FLOOR))
+        np.log1p(now, out=now)
+        rise = out[BANDS : 2 * BANDS]
+        np.subtract(now, self._short[0], out=rise)
+        np.maximum(rise, 0, out=rise)
+        out[:BANDS] = now
+        self._short = [self._short[1], now]
         if self._hops % EVERY == EVERY - 1:
             self.semitones = tones = self._long.look(window)
-            level = self._gains[1].follow(float(tones.sum()) / SEMITONES)
+            level = self._gains[1].follow(float(np.add.reduce(tones)) / SEMITONES)
             now = np.log1p(tones * (CLEAR / (level + FLOOR)))
             np.maximum(now - out[2 * BANDS : 2 * BANDS + SEMITONES], 0, out=out[2 * BANDS + SEMITONES :])
             out[2 * BANDS : 2 * BANDS + SEMITONES] = now
@@ -76,7 +81,7 @@ class LongLook:
 
     def look(self, window: np.ndarray) -> np.ndarray:
         """window: float32 (size,) -> (SEMITONES,) magnitudes."""
-        return self.weights @ np.abs(np.fft.rfft(self.hann * window)[: self.bins])
+        return self.weights.dot(np.abs(np.fft.rfft(self.hann * window)[: self.bins]))
 
 
 def whole(mags: np.ndarray, tones: np.ndarray, step: float = 0.01) -> tuple[np.ndarray, np.ndarray]:

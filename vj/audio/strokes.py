@@ -7,6 +7,7 @@ the same values.
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,56 +29,53 @@ class Strokes:
 
     def __init__(self, tensors: dict[str, np.ndarray] | None = None) -> None:
         self._past = np.zeros((max(LAGS) + 1, BANDS), np.float32)  # newest last
-        self._back = [max(LAGS) - lag for lag in LAGS]
-        self._said = np.full((2 * MEMORY, 3), UNKNOWN, np.float32)  # by the network, of drums: twice, so that it never wraps
-        self._hops = 0
+        self._back = np.array([max(LAGS) - lag for lag in LAGS])
+        self._said = deque([[UNKNOWN] * 3] * (2 * NEAR + 1), 2 * NEAR + 1)  # by the network, of drums; the newest last
+        self._most = deque([[UNKNOWN] * 3] * MEMORY, MEMORY)  # the most of 2 NEAR + 1 hops, NEAR hops ago the last
         self._before: list[float] = []  # the network's word of the hop before
-        self._bands: list[np.ndarray] = []  # logs of the last hops, at most two
+        self._bands: list[list[float]] = []  # logs of the last hops, at most two
         self._out = np.zeros(SIZE, np.float32)
         self._rises = self._out[BANDS : PARTS[1]].reshape(len(LAGS), BANDS)
-        self._again = self._out[PARTS[4] :].reshape(len(BEATS), 3)
         if tensors is not None:
             scaled = tensors["one.weight"] / tensors["spread"]
-            self._one, self._one_bias = np.ascontiguousarray(scaled), tensors["one.bias"] - scaled @ tensors["mean"]
+            self._one, self._one_bias = np.asfortranarray(scaled), tensors["one.bias"] - scaled @ tensors["mean"]
             self._two, self._two_bias = tensors["two.weight"], tensors["two.bias"]
 
-    def shown(self, short: np.ndarray, heard: Sequence[float], bands: np.ndarray, period: float = 0.0) -> np.ndarray:
-        """short: (BANDS,), the newest short look; heard: chances by the network; bands: (OUTER,) RMS; period: hops, 0 unknown.
+    def shown(self, short: np.ndarray, heard: Sequence[float], bands: Sequence[float], period: float = 0.0) -> np.ndarray:
+        """short: (BANDS,), the newest short look; heard: chances by the network; bands: OUTER RMS; period: hops, 0 unknown.
 
         -> (SIZE,), reused.
         """
         past, out = self._past, self._out
         past[:-1] = past[1:]
         past[-1] = out[:BANDS] = short
-        np.subtract(short, past[self._back], out=self._rises)
+        np.subtract(short, past.take(self._back, 0), out=self._rises)
         chances = [min(max(x, 1e-4), 1 - 1e-4) for x in heard[:5]]
         said = [math.log(x / (1 - x)) / 4 for x in chances]
-        out[PARTS[1] : PARTS[3]] = said + (self._before or said)[2:]
-        logs = np.log(bands + 1e-5)
-        rise = logs - (self._bands[0] if self._bands else logs)
-        out[PARTS[3] : PARTS[4]] = np.minimum(np.maximum(rise, -1), 4)
-        self._look_back(said[2:], period)
+        logs = [math.log(x + 1e-5) for x in bands]
+        before = self._bands[0] if self._bands else logs
+        rise = [-1.0 if a < b - 1 else 4.0 if a > b + 4 else a - b for a, b in zip(logs, before, strict=True)]
+        out[PARTS[1] :] = said + (self._before or said)[2:] + rise + self._look_back(said[2:], period)
         self._before, self._bands = said, [*self._bands[-1:], logs]
         return out
 
-    def _look_back(self, said: list[float], period: float) -> None:
-        now, again = self._hops % MEMORY, self._again
-        self._said[now] = self._said[now + MEMORY] = said
-        self._hops += 1
+    def _look_back(self, said: list[float], period: float) -> list[float]:
+        """The most that was said of each drum around a beat, two and four ago."""
+        self._said.append(said)
+        self._most.append([max(column) for column in zip(*self._said, strict=True)])
         if not period:
-            again[:] = UNKNOWN
-            return
-        for k, beats in enumerate(BEATS):
-            back = min(int(beats * period + 0.5), MEMORY - NEAR - 1)
-            at = now + MEMORY - back
-            again[k] = self._said[at - NEAR : min(at + NEAR, now + MEMORY) + 1].max(0)
+            return [UNKNOWN] * 3 * len(BEATS)
+        again = []
+        for beats in BEATS:
+            again += self._most[NEAR - 1 - min(int(beats * period + 0.5), MEMORY - NEAR - 1)]
+        return again
 
     def judge(self, shown: np.ndarray) -> list[float]:
         """Chances 0..1 of a kick, a snare, a hat in this hop."""
-        inner = self._one @ shown
+        inner = self._one.dot(shown)
         inner += self._one_bias
         np.maximum(inner, 0, out=inner)
-        return [1 / (1 + math.exp(-min(max(z, -30.0), 30.0))) for z in (self._two @ inner + self._two_bias).tolist()]
+        return [1 / (1 + math.exp(-min(max(z, -30.0), 30.0))) for z in (self._two.dot(inner) + self._two_bias).tolist()]
 
 
 def whole(short: np.ndarray, said: np.ndarray, logs: np.ndarray, periods: np.ndarray) -> np.ndarray:

@@ -50,13 +50,18 @@ STROKES = {  # General MIDI keys by what they are to the ear
     "hand": (60, 61, 62, 63, 64, 56, 75, 76),
 }
 SHOT_NAMES = {
-    "kick": ("BD_", "bassdrum"),
-    "snare": ("SN3_", "SN4_", "SN_", "snare-opaque-normal", "snare-opaque-2mics_normal"),
-    "hat": ("HH_", "HH2_", "hihat-closed"),
-    "open": ("hihat-open", "HH3_"),
+    "kick": ("BD_", "bassdrum", "beats_06-38", "beats_06-46", "beats_07-18", "beats_07-20"),
+    "snare": (
+        "SN3_", "SN4_", "SN_", "snare-opaque-normal-mic-normal", "snare-opaque-2mics", "snare-opaque-normal-mic-rim",
+        "beats_01-21", "beats_06-25",
+    ),
+    "stick": ("stick-rim", "beats_09-12"),
+    "clap": ("beats_01-26",),
+    "hat": ("HH_", "HH2_", "hihat-closed", "beats_09-10"),
+    "open": ("hihat-open", "HH3_", "beats_08-31"),
     "ride": ("RD_", "RD2_", "crash20i__ride4"),
-}
-SHOT_KITS = ("BJA_Pacific", "ColomboAcousticDrumkit")
+}  # fmt: skip
+SHOT_KITS = ("BJA_Pacific", "ColomboAcousticDrumkit", "rumpf_kit_z01_h2")
 
 
 class _Synth:
@@ -133,10 +138,11 @@ def build(folder: Path) -> None:
             _strokes(synth, Path(path).stem, keep)
     for kit in SHOT_KITS:
         for file in sorted(Path(SHOTS, kit).glob("*.*")):
-            group = next((g for g, names in SHOT_NAMES.items() if file.name.startswith(names)), None)
+            found = [(g, k) for g, names in SHOT_NAMES.items() for k, name in enumerate(names) if file.name.startswith(name)]
+            group, which = found[0] if found else ("", 0)  # of several drums of a group, which
             if group and file.suffix in (".wav", ".flac", ".aiff"):
                 with SoundFile(file, RATE) as shot:
-                    keep(["stroke", group, kit, 0, 100], _trim(np.concatenate(list(shot.blocks(4800)))[: 2 * RATE]))
+                    keep(["stroke", group, kit, which, 100], _trim(np.concatenate(list(shot.blocks(4800)))[: 2 * RATE]))
     np.save(folder / "sounds.npy", np.concatenate(sounds))
     (folder / "sounds.json").write_text(json.dumps(index))
 

@@ -9,12 +9,14 @@ import scipy.fft
 import scipy.signal
 
 from vj.train.ear.bank import RATE, Bank
+from vj.train.ear.made import BRUSHED, SYNTHETIC, Voice, coloured, syllable
 from vj.train.ear.music import Piece, compose
 
 CLASS = {
     "kick": "KD",
     "snare": "SD",
     "stick": "SD",
+    "brush": "SD",
     "clap": "SD",
     "hat": "HH",
     "open": "HH",
@@ -22,6 +24,7 @@ CLASS = {
     "crash": "HH",
     "shaker": "HH",
 }
+SUNG = 0.2  # of the pieces with a tune, this share have it sung
 NOTHING = (
     "drone",
     "pad",
@@ -74,8 +77,13 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
     if piece.style.startswith("minimal") and rng.random() < 0.7:
         instruments["second"] = instruments["comp"]
     tune, cache = rng.normal(0, 0.15), {}
+    sings = "lead" if rng.random() < SUNG else None
+    voice = Voice(rng)
     for start, end, part, key, strength in piece.notes:
-        _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
+        if part == sings:
+            _place(tones[part], *voice.sing(start, key, end - start), strength)
+        else:
+            _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
     mix = np.zeros(n, np.float32)
     for part, tone in tones.items():
         driven = part in ("comp", "second") and piece.parts[part] == "drive"
@@ -97,7 +105,8 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
         drums *= 0.15 / level
         if rng.random() < 0.4:
             drums += _room(rng, drums, rng.uniform(0.15, 0.8)) * rng.uniform(0.05, 0.5)
-        mix = mix * 10 ** (float(np.clip(rng.normal(-1, 5), -12, 9)) / 20) + drums
+        buried = 6.0 if rng.random() < 0.12 else 0.0  # under a wall of guitars, say
+        mix = mix * 10 ** (float(np.clip(rng.normal(buried - 1, 5), -12, 12)) / 20) + drums
     loud = rng.random()
     peak = np.percentile(np.abs(mix), 99.9) + 1e-6
     mix = np.tanh(mix / peak * rng.uniform(0.8, 4)) if loud < 0.5 else mix / peak * 0.7
@@ -133,10 +142,13 @@ def _note(bank: Bank, instrument: str, key: float, seconds: float, cache: dict) 
 def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[np.ndarray, list[tuple[float, str]]]:
     out, onsets = np.zeros(n, np.float32), []
     kits = list(bank.kits)
-    main = str(rng.choice(kits)) if rng.random() < 0.65 else str(rng.choice(kits[-4:]))
+    main = str(rng.choice(kits)) if rng.random() < 0.65 else str(rng.choice(kits[-5:]))
     groups = {group for _, group, _ in piece.strokes}
     sounds = {}
     for group in sorted(groups):
+        if group in BRUSHED:
+            sounds[group] = [[BRUSHED[group](rng)] for _ in range(3)]
+            continue
         kit = (
             main
             if rng.random() < 0.8 and group in bank.kits[main]
@@ -152,7 +164,8 @@ def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[
     gains = {group: 10 ** (rng.normal(0, 3) / 20) * USUAL.get(group, 0.6) for group in sorted(groups)}
     rate = 2 ** (rng.normal(0, 1.5) / 12)
     shapes = {group: _Shape(rng, group, bank.kits[str(rng.choice(kits))].get(group)) for group in sorted(groups)}
-    fine: dict[int, np.ndarray] = {}
+    fine: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # a stroke, and what makes it brighter
+    alive = rng.uniform(0, 1) if rng.random() < 0.6 else 0.0  # how unlike each other the strokes of a drum are
     for time, group, strength in sorted(piece.strokes):
         layers = sounds[group][int(rng.integers(len(sounds[group])))]
         if len(layers) > 4:
@@ -161,8 +174,12 @@ def _drums(rng: np.random.Generator, bank: Bank, piece: Piece, n: int) -> tuple[
             sound = layers[min(len(layers) - 1, int(strength * len(layers)))]
         if id(sound) not in fine:
             played = np.interp(np.arange(0, len(sound) - 1, rate), np.arange(len(sound)), sound) / 32767
-            fine[id(sound)] = shapes[group].of(played.astype(np.float32))
-        _place(out, time, fine[id(sound)], gains[group] * strength**1.4)
+            played = shapes[group].of(played.astype(np.float32))
+            fine[id(sound)] = played, np.diff(played, prepend=np.float32(0)) * 2
+        played, bright = fine[id(sound)]
+        if alive:  # softer strokes are darker, and none is like another
+            played = played + np.float32(alive * (0.7 * (strength - 0.7) + rng.normal(0, 0.25))) * bright
+        _place(out, time, played, gains[group] * strength**1.4)
         if group in CLASS and strength > 0.25:
             onsets.append((time, CLASS[group]))
     return out, onsets
@@ -202,6 +219,8 @@ USUAL = {
     "kick": 0.9,
     "snare": 0.8,
     "stick": 0.5,
+    "brush": 0.5,
+    "stir": 0.35,
     "clap": 0.6,
     "hat": 0.28,
     "open": 0.28,
@@ -211,63 +230,6 @@ USUAL = {
     "shaker": 0.25,
     "hand": 0.5,
 }
-
-
-def _kick(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.5 * RATE)) / RATE
-    low, sweep, fall = rng.uniform(40, 65), rng.uniform(40, 400), rng.uniform(0.01, 0.06)
-    y = np.sin(2 * np.pi * (low * t + sweep * fall * (1 - np.exp(-t / fall)))) * np.exp(-t / rng.uniform(0.06, 0.3))
-    y = np.tanh(rng.uniform(1, 4) * y) + rng.uniform(0, 0.4) * rng.normal(size=len(t)) * np.exp(-t / 0.003)
-    return _sixteen(y)
-
-
-def _snare(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.4 * RATE)) / RATE
-    tone, bend = rng.uniform(140, 280), rng.uniform(0, 60)
-    body = np.sin(2 * np.pi * (tone * t + bend * 0.02 * (1 - np.exp(-t / 0.02)))) * np.exp(-t / rng.uniform(0.02, 0.1))
-    noise = _coloured(rng, len(t), rng.uniform(300, 2500), rng.uniform(6000, 16000)) * np.exp(-t / rng.uniform(0.03, 0.18))
-    return _sixteen(rng.uniform(0.1, 0.9) * body + rng.uniform(0.4, 1.0) * noise)
-
-
-def _clap(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.35 * RATE)) / RATE
-    envelope = np.exp(-t / rng.uniform(0.04, 0.12))
-    for k in range(int(rng.integers(1, 4))):
-        envelope += 0.7 * np.exp(-np.abs(t - 0.01 * k) / 0.003)
-    return _sixteen(_coloured(rng, len(t), rng.uniform(500, 1000), rng.uniform(2500, 9000)) * envelope)
-
-
-def _hat(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.2 * RATE)) / RATE
-    return _sixteen(_metal(rng, t) * np.exp(-t / rng.uniform(0.008, 0.05)))
-
-
-def _open(rng: np.random.Generator) -> np.ndarray:
-    t = np.arange(round(0.6 * RATE)) / RATE
-    return _sixteen(_metal(rng, t) * np.exp(-t / rng.uniform(0.08, 0.25)))
-
-
-def _metal(rng: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    y = _coloured(rng, len(t), rng.uniform(4000, 8000), rng.uniform(12000, 20000))
-    if rng.random() < 0.5:
-        y = y + 0.3 * sum(np.sign(np.sin(2 * np.pi * f * t)) for f in rng.uniform(3000, 9000, 5))
-    return y
-
-
-SYNTHETIC = {"kick": _kick, "snare": _snare, "clap": _clap, "hat": _hat, "open": _open}
-
-
-def _sixteen(y: np.ndarray) -> np.ndarray:
-    return np.round(y / np.abs(y).max() * 29000).astype(np.int16)
-
-
-def _coloured(rng: np.random.Generator, n: int, low: float, high: float) -> np.ndarray:
-    """Noise between two frequencies, with soft shoulders, RMS about 0.3."""
-    size = scipy.fft.next_fast_len(n)
-    f = np.fft.rfftfreq(size, 1 / RATE)
-    shape = 1 / (1 + (low / np.maximum(f, 1)) ** 4) / (1 + (f / high) ** 4)
-    y = scipy.fft.irfft(scipy.fft.rfft(rng.standard_normal(size, np.float32)) * np.sqrt(shape).astype(np.float32), size)[:n]
-    return 0.3 * y / (y.std() + 1e-9)
 
 
 def _pump(rng: np.random.Generator, piece: Piece, n: int) -> np.ndarray:
@@ -306,7 +268,7 @@ def roughen(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
         y = np.tanh(y / level * rng.uniform(0.2, 1.0)) * level
     if kind < 0.45 or rng.random() < 0.15:
         snr = rng.uniform(8, 40)
-        noise = _coloured(rng, n, rng.uniform(30, 400), rng.uniform(600, 15000)) / 0.3
+        noise = coloured(rng, n, rng.uniform(30, 400), rng.uniform(600, 15000)) / 0.3
         if rng.random() < 0.3:
             noise = noise * np.interp(np.arange(n), np.linspace(0, n, 40), rng.uniform(0.3, 1.5, 40))
         y = y + level * 10 ** (-snr / 20) * noise
@@ -383,23 +345,23 @@ def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> 
         if kind == "swell":
             y *= np.interp(t, np.linspace(0, seconds, 14), rng.uniform(0, 1, 14) ** 2).astype(np.float32)
     elif kind in ("noise", "wind", "crowd"):
-        y += _coloured(rng, n, rng.uniform(20, 1500), rng.uniform(400, 14000)).astype(np.float32)
+        y += coloured(rng, n, rng.uniform(20, 1500), rng.uniform(400, 14000)).astype(np.float32)
         if kind != "noise":
             points = int(seconds * rng.uniform(0.3, 8))
             y *= np.interp(t, np.linspace(0, seconds, points), np.exp(rng.normal(0, 0.7, points))).astype(np.float32)
         if kind == "crowd":
             for _ in range(int(seconds * 6)):
-                _place(y, rng.uniform(0, seconds), _syllable(rng, rng.uniform(90, 300)), rng.uniform(0.05, 0.5))
+                _place(y, rng.uniform(0, seconds), syllable(rng, rng.uniform(90, 300)), rng.uniform(0.05, 0.5))
     elif kind == "hum":
         y += sum(np.sin(2 * np.pi * rng.choice([50, 60, 100]) * h * t) / h for h in (1, 2, 3, 5)).astype(np.float32)
         y += 0.1 * rng.standard_normal(n).astype(np.float32)
     elif kind == "speech":
         time, pitch = 0.2, rng.uniform(85, 230)
         while time < seconds - 0.5:
-            _place(y, time, _syllable(rng, pitch * rng.uniform(0.85, 1.2)), rng.uniform(0.3, 1))
+            _place(y, time, syllable(rng, pitch * rng.uniform(0.85, 1.2)), rng.uniform(0.3, 1))
             if rng.random() < 0.4:
                 m = round(rng.uniform(0.03, 0.12) * RATE)
-                _place(y, time, (_coloured(rng, m, 2500, 9000) * np.hanning(m)).astype(np.float32), rng.uniform(0.2, 1))
+                _place(y, time, (coloured(rng, m, 2500, 9000) * np.hanning(m)).astype(np.float32), rng.uniform(0.2, 1))
             time += rng.uniform(0.1, 0.33) + (rng.uniform(0.2, 1.2) if rng.random() < 0.15 else 0)
     elif kind in ("applause", "crackle", "hits", "sparse"):
         rate = {
@@ -427,7 +389,7 @@ def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> 
                 if group in CLASS:
                     onsets.append((float(time), CLASS[group]))
         if kind == "sparse":
-            y += 0.3 * _coloured(rng, n, 50, 2000).astype(np.float32) * rng.uniform(0, 1)
+            y += 0.3 * coloured(rng, n, 50, 2000).astype(np.float32) * rng.uniform(0, 1)
     elif kind in ("bells", "free"):
         role, time = ("mallet", 0.1) if kind == "bells" else (str(rng.choice(["keys", "guitar", "string", "wind", "voice"])), 0.1)
         spread = rng.uniform(0.6, 1.1)
@@ -441,17 +403,7 @@ def nothing(rng: np.random.Generator, bank: Bank, seconds: float, kind: str) -> 
             u = np.arange(m) / RATE
             chirp = np.sin(2 * np.pi * (f * u + rng.uniform(5, 60) * np.sin(2 * np.pi * rng.uniform(4, 30) * u)))
             _place(y, rng.uniform(0, seconds - 0.5), (chirp * np.hanning(m)).astype(np.float32), rng.uniform(0.1, 1))
-        y += rng.uniform(0.01, 0.2) * _coloured(rng, n, 100, 4000).astype(np.float32)
+        y += rng.uniform(0.01, 0.2) * coloured(rng, n, 100, 4000).astype(np.float32)
     if kind == "silence":
         y += (rng.choice([0, 1e-5, 1e-4]) * rng.standard_normal(n)).astype(np.float32)
     return Heard((y / (np.abs(y).max() + 1e-9)).astype(np.float32), onsets=onsets, name="no " + kind)
-
-
-def _syllable(rng: np.random.Generator, pitch: float) -> np.ndarray:
-    """A vowel with two formants."""
-    u = np.arange(round(rng.uniform(0.07, 0.3) * RATE)) / RATE
-    one, two = rng.uniform(300, 850), rng.uniform(900, 2400)
-    glide = pitch * (u + rng.uniform(-0.3, 0.3) * u * u)
-    h = np.arange(1, 24)
-    gains = np.exp(-(((h * pitch - one) / 250) ** 2)) + 0.4 * np.exp(-(((h * pitch - two) / 400) ** 2)) + 0.02
-    return ((np.sin(2 * np.pi * glide[:, None] * h) @ gains) * np.sqrt(np.hanning(len(u)))).astype(np.float32)
