@@ -12,9 +12,9 @@ from vj.signals import BANDS
 
 # Above a running share of OFTEN of the cells, over OFTEN_OVER frames, the log odds that a cell gets a code fall by WEARY for
 # each 1: the demo's film is above it in 3 % of its frames, by 0.11 at most. Less likely than SELDOM, a cell gets none: in 24
-# cells a frame something would be false all the time.
+# cells a frame something would be false all the time. (0.02 before there was a mender; it kept hedges and hills away.)
 OFTEN, OFTEN_OVER, WEARY = 0.4, 10, 20.0
-SELDOM = 0.02
+SELDOM = 0.005
 UNLIKELY = 0.1  # of the likeliest code's chance, below which none is drawn: of 625, the many unlikely are a quarter, and rubble
 
 
