@@ -65,16 +65,13 @@ def history(world: World) -> torch.Tensor:
 
 def misfit(net: Net, world: World) -> torch.Tensor:
     """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, and the last three, in luma:
-    what passed in front is told by the one, two motions nearly alike by the other. Every second row is looked at, where
-    all motion is along rows: that told as much, at half the price."""
+    what passed in front is told by the one, two motions nearly alike by the other."""
+    now, *before = (_luma(world.shown[back]) for back in (0, 1, HISTORY[-1]))
     vertical, wrong = bool((net.bank[:, 1] != 0).any()), 0.0
-    each = 1 if vertical else 2
-    now, *before = (_luma(world.shown[back][:, :, ::each]) for back in (0, 1, HISTORY[-1]))
     for frame, speed in zip(before, (world.speeds[:, :1], world.speeds.sum(1, keepdim=True)), strict=True):
         moved, _ = transport.candidates(frame, net.bank[None] * speed[..., None], vertical)
         wrong = wrong + (moved[:, :, 0] - now).abs()
-    wrong = planes.halve(wrong) if vertical else (wrong[..., ::2] + wrong[..., 1::2]) / 2
-    return (wrong * 5).clamp(0, 1)
+    return (planes.halve(wrong) * 5).clamp(0, 1)
 
 
 def _luma(frame: torch.Tensor) -> torch.Tensor:
