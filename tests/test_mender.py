@@ -61,9 +61,10 @@ def test_the_choices_are_pixels_of_the_row_and_its_median():
     assert torch.equal(options[:, 1 + BESIDE.index(24), :, :, -1], image[..., -1])
 
 
+@pytest.mark.parametrize("light", [1.0, 1.4])  # brighter than can be shown, it is to be whole when it is darker again
 @pytest.mark.parametrize("choice", [1 + BESIDE.index(-6), 1 + BESIDE.index(24), CHOICES - 1])
-def test_what_cannot_stay_is_replaced_and_nothing_else(choice):
-    image, _ = pictures(2)
+def test_what_cannot_stay_is_replaced_and_nothing_else(choice, light):
+    image = pictures(2)[0] * light
     spoiled, where = speck(image)
     moves, pace = torch.ones(2, dtype=torch.bool), torch.ones_like(where)
     out = mended(fixed(choice, where), spoiled, pace, moves)

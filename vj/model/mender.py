@@ -65,6 +65,11 @@ class Mender(nn.Module):
         return (self.head(x).float() * 4).contiguous().unflatten(1, (CHOICES, 4))
 
 
+def paces(bank: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """px a frame at speed 1 of each pixel's class: bank (K, 2), classes (B, H, W) int64 -> (B, 1, H, W)."""
+    return bank.square().sum(1).sqrt()[classes][:, None]
+
+
 def medians(image: torch.Tensor) -> torch.Tensor:
     """Of each row, of every fourth pixel: (B, 3, H, W) -> (B, 3, H, 1)."""
     return image[..., ::4].median(3, keepdim=True).values
@@ -81,9 +86,8 @@ def choices(image: torch.Tensor, median: torch.Tensor) -> torch.Tensor:
 def mended(mender: Mender, lattice: torch.Tensor, pace: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:
     """The lattice (B, 3, H, W) with what cannot stay put right; pace as Mender takes it; worlds that do not move, moves (B,) bool
     False, stay as they are."""
-    image = lattice.clamp(max=1)
-    median = medians(image)
-    logits = mender(image, median, pace)
+    image, median = lattice.clamp(max=1), medians(lattice)
+    logits = mender(image, median.clamp(max=1), pace)
     against = (logits[:, 1:] - logits[:, :1]).clamp(max=50).exp().sum(1)  # odds of all others together
     wrong = (against > 1 / DOUBTED - 1) & moves.view(-1, 1, 1, 1)
     if not wrong.any():
@@ -93,9 +97,10 @@ def mended(mender: Mender, lattice: torch.Tensor, pace: torch.Tensor, moves: tor
     b, y, x = wrong.nonzero(as_tuple=True)
     which = which[b, y, x]
     by = torch.tensor([*BESIDE, 0], device=image.device)[which]
-    beside = image[b, :, y, (x + by).clamp(0, image.shape[3] - 1)]
+    # From the lattice, not from what is shown of it: what shines too brightly now would be a dark speck when it is darker again.
+    beside = lattice[b, :, y, (x + by).clamp(0, lattice.shape[3] - 1)]
     new = torch.where((which == len(BESIDE))[:, None], median[b, :, y, 0], beside)
-    clear = (new - image[b, :, y, x]).abs().mean(1) > CLEARLY
+    clear = (new - lattice[b, :, y, x]).abs().mean(1) > CLEARLY
     b, y, x, new = b[clear], y[clear], x[clear], new[clear]
     lattice = lattice.clone()
     lattice[b, :, y, x] = new

@@ -141,8 +141,7 @@ def step(
     lattice[..., -S:] = torch.where(opened & _untold(tells, strip), strip.clamp(low, high), strip)
     lattice, behind = quantise(lattice + goes, BRIGHTEST), hidden.along(behind, goes, lattice.shape[3])
     if world.age % mender.EVERY == mender.EVERY - 1:
-        pace = net.bank.square().sum(1).sqrt()[classes][:, None]
-        lattice = mender.mended(net.mender, lattice, pace, controls[:, 0] > 0)
+        lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
     past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved

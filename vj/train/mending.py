@@ -54,7 +54,7 @@ class Mendings:
             lattice, truth = ((part.float() / 255 * light).clamp(0, 1) for part in (lattice, truth))
             truth = laid(truth, lattice)
             lattice = torch.cat([truth[: size // 2], lattice[size // 2 :]])
-            lattice, pace = self.littered(lattice, net.bank.square().sum(1).sqrt()[classes.long()][:, None])
+            lattice, pace = self.littered(lattice, mender.paces(net.bank, classes.long()))
             median = mender.medians(lattice)
             errors = (mender.choices(lattice, median) - truth[:, None]).abs().mean(2)
             errors = (errors + box(errors)) / 2
