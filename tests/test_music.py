@@ -6,7 +6,7 @@ import toy
 
 from vj.commands import read_drums
 from vj.errors import FilmError
-from vj.train import music
+from vj.train import measures, music, scenery
 
 BANDS = ("far", "middle", "near")
 
@@ -37,6 +37,28 @@ def test_a_world_that_obeys_plays_the_music_and_not_a_shuffled_one(piece):
         assert seen[f"music.{name}"].passed, seen[f"music.{name}"]
         assert seen[f"music.{name}.shuffled"].passed, seen[f"music.{name}.shuffled"]
         assert seen[f"music.{name}"].value > seen[f"music.{name}.shuffled"].value + 0.3
+
+
+class Drawn(scenery.Journey):
+    """A film in which each thing comes as its drum says: what a network that had learnt all would show."""
+
+    drums: dict[str, np.ndarray]
+
+    def _plant(self, props):
+        self.far = self._line("far", props, (1.22, 1.36), (5, 15), 0, self.drums["far"])
+        rest = self._line("middle", props, (2.45, 2.85), (6, 12), 11, self.drums["middle"])
+        rest += self._line("near", props, (5.0, 5.9), (5, 8), 16, self.drums["near"])
+        self.rest = sorted(rest, key=lambda thing: thing.rate)
+
+def test_in_a_film_drawn_to_the_drums_each_thing_is_found_once(monkeypatch):
+    monkeypatch.setattr(scenery, "_speeds", lambda rng, count: np.ones(count, np.float32))
+    Drawn.drums = {"far": np.arange(35, 430, 29), "middle": np.arange(40, 430, 22), "near": np.arange(37, 430, 11)}
+    film = Drawn("fields", 450, 5, (160, 96))
+    stands, least = np.array([music.standing(film.frame(t)) for t in range(450)]), (0.75, 0.9, 0.9)  # poplars are several
+    for band, name in enumerate(BANDS):
+        found = music.found_entries(stands[:, measures.rows(band, 96)])
+        score, late = music.best_f(found, Drawn.drums[name])
+        assert score > least[band] and late < 6, (name, score, late)
 
 
 @pytest.mark.parametrize("player", [toy.Deaf, toy.Frozen])

@@ -11,7 +11,11 @@ from vj.train import measures
 from vj.train.report import Findings
 from vj.train.trials import BAND_NAMES, Player, Reference, Tell, play
 
-COLUMNS = 4 / 160  # share of the width in which entering is watched: dense drums come in close behind one another
+COLUMNS = 1 / 160  # share of the width in which entering is watched: dense drums come in close behind one another
+PLAIN, FULL = 0.03, 4.0  # added to how much a row varies; by how many times that it must differ to be a thing's in full
+BACK, OVER = 3, 3  # frames back, over the most of which it must rise; frames over which what rises is summed
+CLEAR = 0.4  # share of the strong (97 %) rises that an entry must reach
+APART = 4  # frames from one entry to the next, at least
 NEAR = 2  # frames that an entry may be off, after the band's constant delay
 LONGEST_DELAY = 9  # frames
 SHUFFLES = 40
@@ -30,7 +34,7 @@ def judge_music(player: Player, footage: Reference, controls: np.ndarray, drums:
     for band, name in enumerate(BAND_NAMES):
         truth = np.asarray(drums.get(name, ()), float)
         truth = truth[(truth >= 30) & (truth < len(controls) - LONGEST_DELAY)]
-        found, lost = (found_entries(energy[:, band]) for energy in (shapes, deaf))
+        found, lost = (found_entries(seen[:, measures.rows(band, seen.shape[1])]) for seen in (shapes, deaf))
         told = rises(controls[:, 1 + band])
         if not len(truth):
             out.add(f"music.{name}", None, "F", note="no such drum in the piece")
@@ -62,19 +66,33 @@ def rises(control: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(control, prepend=control[0]) > TOLD)
 
 
-def found_entries(energy: np.ndarray) -> np.ndarray:
-    """Frames at which something comes in, from one band's energy (T,) at the edge: rises that stand out, on its root.
+def standing(frame: np.ndarray) -> np.ndarray:
+    """How much stands in each row at the leading edge: (H, W, 3) uint8 -> (H,), 0..FULL.
 
-    A rise counts from a fifth of the way between what is usual and what is strong, over the least of the three frames before.
+    How far it is from what the row usually is, its median over the picture, against how far the row's pixels usually are.
     """
-    level = np.sqrt(energy)
-    low, high = np.percentile(level, [25, 95])
-    least = np.minimum.reduce([np.concatenate([np.full(k, level[0]), level[: len(level) - k]]) for k in (1, 2, 3)])
-    rise = level - least
-    need = max(0.2 * (high - low), 1e-4)
+    pixels = frame.astype(np.float32) / 255
+    edge, half = pixels[:, -max(round(COLUMNS * frame.shape[1]), 1) :].mean(1), pixels[:, ::2]
+    usual = np.median(half, axis=1)
+    varies = np.median(np.abs(half - usual[:, None]).mean(2), axis=1)
+    return (np.abs(edge - usual).mean(1) / (varies + PLAIN)).clip(max=FULL)
+
+
+def found_entries(stands: np.ndarray) -> np.ndarray:
+    """Frames at which something comes in, from what stands in a band's rows (T, h): where it grows in many rows at once.
+
+    As spectral flux finds onsets (Dixon 2006), with rows for frequencies: rises over the most of the frames before, summed,
+    and of these the peaks. A house is one thing so; by slopes each of its windows was another. In a film that is drawn to
+    drums (tests/test_music.py) nearly every one is found.
+    """
+    before = [np.concatenate([stands[:1].repeat(k, 0), stands[:-k]]) for k in range(1, BACK + 1)]
+    flux = (stands - np.maximum.reduce(before)).clip(min=0).mean(1)
+    rise = np.convolve(flux, np.ones(OVER), "same")
+    least = max(CLEAR * np.percentile(rise, 97), 1e-4)
     found: list[int] = []
-    for t in range(1, len(level)):
-        if rise[t] > need and (not found or t - found[-1] > 3):
+    for t in range(1, len(rise)):
+        most = rise[max(t - APART + 1, 0) : t + APART].max()
+        if rise[t] > least and rise[t] >= most and (not found or t - found[-1] > APART):
             found.append(t)
     return np.array(found, int)
 
@@ -87,20 +105,13 @@ def best_f(found: np.ndarray, truth: np.ndarray) -> tuple[float, int]:
 
 
 def _watch(player: Player, controls: np.ndarray, out: Findings | None, tell) -> np.ndarray:
-    """Energy (T, 3) at the edge for each band of what is played; some of it is shown."""
-    energy, width = [], player.size[1]
-    columns = max(round(COLUMNS * width), 2)
+    """What stands at the leading edge of all that is played, (T, H); some of it is shown."""
+    stands = []
     moments = set(np.linspace(60, len(controls) - 1, 12).astype(int))
     for t, frame in enumerate(play(player, controls)):
-        strip = luma_slopes(frame[:, -columns - 1 :], width)
-        energy.append([strip[measures.rows(band, frame.shape[0])].mean() for band in range(3)])
+        stands.append(standing(frame))
         if out is not None and t in moments:
             out.show("music", f"{t}", frame)
         if t % 100 == 0:
             tell(t / len(controls))
-    return np.array(energy)
-
-
-def luma_slopes(strip: np.ndarray, width: int) -> np.ndarray:
-    """(H, w, 3) uint8 -> (H, w - 1): squared horizontal slope of luma, as in a picture 160 px wide."""
-    return (np.diff(measures.luma(strip), axis=1) * (width / 160)) ** 2
+    return np.array(stands)

@@ -220,9 +220,10 @@ class Journey:
             d += 250 + self.rng.exponential(450)
         self.rest = sorted(rest, key=lambda t: t.rate)
 
-    def _line(self, band, props, rates, lasts, sink):
-        """Things of one band at Poisson times. They last so many frames at the edge, and then there is calm."""
-        things, d, last = [], -260.0, ""
+    def _line(self, band, props, rates, lasts, sink, at=None):
+        """Things of one band at Poisson times, or `at` these (d). They last so many frames at the edge, and then there is calm."""
+        coming, things, last = iter(() if at is None else at), [], ""
+        d = -260.0 if at is None else next(coming, self.length)
         air = np.float32((0.86, 0.62, 0.6) if self.night else (0.78, 0.85, 0.9))
         while d < self.length:
             place = self._place(d)
@@ -250,7 +251,7 @@ class Journey:
             prop = cv2.copyMakeBorder(prop, 0, 0, 1, 2, cv2.BORDER_CONSTANT) * np.float32((255, 255, 255, 1))
             things.append(Thing(d, rate, top, prop))
             stay = prop.shape[1] / self.px / rate
-            d += stay + 14 + self.rng.exponential(34)
+            d = d + stay + 14 + self.rng.exponential(34) if at is None else next(coming, self.length)
         return things
 
     # --- drawing a frame -------------------------------------------------------------------------------------------
