@@ -264,6 +264,26 @@ def test_of_kick_and_snare_the_clearer_is_told_unless_both_are():
         assert set(found) == told
 
 
+def test_a_second_look_goes_on_from_what_it_knew(file, tmp_path, monkeypatch):
+    rng, n = np.random.default_rng(0), 800
+    wanted = np.zeros((2, n, 5), np.uint8)
+    wanted[:, 200::50, 2] = 255
+    for name in ("00000", "00001"):
+        np.savez(
+            tmp_path / f"{name}.npz", short=rng.random((2, n, 36)), long=rng.random((2, n // 4, 48)), outer=rng.random((2, n, 9)),
+            wanted=wanted, tempo=np.full((2, n), 120.0), name=np.array(["rock", "toms3"]),
+        )  # fmt: skip
+    weights, (old, new) = read(file), sorted(tmp_path.glob("*.npz"))
+    first = drums.learn(*drums.gather([old], weights))
+    drums.add(file, weights, first)
+    there = [len(drums.gather([new], weights, 1.0, left)[0]) for left in ((), ("toms",))]
+    assert 0 < there[1] < 0.7 * there[0]
+    after = drums.go_on([old], [new], read(file))
+    assert all(after[name].shape == t.shape and np.isfinite(after[name]).all() for name, t in first.items())
+    assert after["mean"] == pytest.approx(first["mean"], rel=1e-5, abs=1e-6)
+    assert (after["one.weight"] != first["one.weight"]).any()
+
+
 def test_a_sure_network_has_beats_told_sooner():
     first = []
     for by_network in (True, False):
