@@ -14,7 +14,7 @@ from vj.audio import demo_music, network
 from vj.audio.beat import Beat, BeatTracker
 from vj.audio.features import FeatureExtractor
 from vj.audio.network import Network, read
-from vj.audio.onsets import Onset, OnsetChooser, OnsetPicker
+from vj.audio.onsets import DrumPresence, Onset, OnsetChooser, OnsetPicker
 from vj.audio.pulse import Pulse
 from vj.audio.senses import SIZE, Senses, rises
 from vj.audio.strokes import PARTS, UNKNOWN, Strokes, whole
@@ -262,6 +262,50 @@ def test_of_kick_and_snare_the_clearer_is_told_unless_both_are():
         picker = OnsetPicker()
         found = [o.kind for hop in range(100) for o in picker.feed((0.9, snare, 0.0) if hop == 99 else (0.0, 0.0, 0.0))]
         assert set(found) == told
+
+
+def test_a_drum_is_held_against_those_that_were_sure_some_seconds_before():
+    told = []
+    for gap in (800, 6000):  # hops
+        picker = OnsetPicker()
+        for hop in range(gap + 1):
+            found = picker.feed((0.9 if hop == 0 else 0.2 if hop == gap else 0.0, 0.0, 0.0))
+        told.append([o.kind for o in found])
+    assert told == [[], ["KD"]]
+
+
+def test_what_seems_struck_where_there_are_no_drums_is_told_as_weak():
+    sure, unsure = DrumPresence(), DrumPresence()
+    for hop in range(1000):
+        sure.feed([0.02, 0.02, 0.7 * (hop % 50 < 2), 0.6 * (hop % 100 < 2), 0.6 * (hop % 25 < 2), 0.98])
+        unsure.feed([0.02, 0.02, 0.15 * (hop % 50 < 2), 0.1 * (hop % 100 < 2), 0.15 * (hop % 25 < 2), 0.98])
+    heard = [0.02, 0.02, 0.0, 0.0, 0.0, 0.98]
+    presence = [p.feed(heard) for p in (sure, unsure)]
+    assert presence[0] > 0.9 and presence[1] < 0.1
+    strengths = [OnsetPicker().feed((0.0, 0.6, 0.0), presence=p)[0].strength for p in presence]
+    assert strengths[1] < 0.3 * strengths[0]
+    nothing = DrumPresence()
+    assert all(0 <= nothing.feed([0.0] * 6) < 0.01 for _ in range(100))
+
+
+def test_a_second_look_goes_on_from_what_it_knew(file, tmp_path, monkeypatch):
+    rng, n = np.random.default_rng(0), 800
+    wanted = np.zeros((2, n, 5), np.uint8)
+    wanted[:, 200::50, 2] = 255
+    for name in ("00000", "00001"):
+        np.savez(
+            tmp_path / f"{name}.npz", short=rng.random((2, n, 36)), long=rng.random((2, n // 4, 48)), outer=rng.random((2, n, 9)),
+            wanted=wanted, tempo=np.full((2, n), 120.0), name=np.array(["rock", "toms3"]),
+        )  # fmt: skip
+    weights, (old, new) = read(file), sorted(tmp_path.glob("*.npz"))
+    first = drums.learn(*drums.gather([old], weights))
+    drums.add(file, weights, first)
+    there = [len(drums.gather([new], weights, 1.0, left)[0]) for left in ((), ("toms",))]
+    assert 0 < there[1] < 0.7 * there[0]
+    after = drums.go_on([old], [new], read(file))
+    assert all(after[name].shape == t.shape and np.isfinite(after[name]).all() for name, t in first.items())
+    assert after["mean"] == pytest.approx(first["mean"], rel=1e-5, abs=1e-6)
+    assert (after["one.weight"] != first["one.weight"]).any()
 
 
 def test_a_sure_network_has_beats_told_sooner():

@@ -1,15 +1,17 @@
 """The music that the ear is taught with: every style is played in time, and a drum is as loud however it was recorded."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from vj.train.ear.made import Voice, kick, snare
-from vj.train.ear.music import _Composer, compose
-from vj.train.ear.sound import _boxed, _Shape
-from vj.train.ear.styles import STYLES
+from vj.train.ear.bank import ROLES, STROKES
+from vj.train.ear.made import Struck, Voice, kick, snare
+from vj.train.ear.music import ALL, _Composer, compose
+from vj.train.ear.sound import _boxed, _Shape, play
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", ALL)
 def test_every_style_is_played_in_time(style):
     piece = compose(np.random.default_rng(1), 12.0, style)
     beats = np.array([t for t, _ in piece.beats])
@@ -54,3 +56,30 @@ def test_a_second_player_keeps_step_and_then_drifts_ahead():
             ahead.setdefault(int((start - 0.1) / 1.5 + 0.2), []).append(-((start - 0.1) / 0.125 + 0.5) % 1 - 0.5)
     assert np.abs(ahead[0]).max() < 0.01 and np.abs(ahead[1][1:-3]).max() < 0.01  # -0.01 .. 0.01 of a step
     assert np.ptp(ahead[3][1:-1]) > 0.3
+
+
+def test_what_is_struck_sounds_at_its_pitch_and_dies():
+    for seed in range(30):
+        struck = Struck(np.random.default_rng(seed))
+        note = struck.note(69, 1.0)
+        assert note.dtype == np.float32 and np.isfinite(note).all() and 0.5 < np.abs(note).max() <= 1
+        spectrum = np.abs(np.fft.rfft(note[2400:] * np.hanning(len(note) - 2400)))
+        tone = np.arange(len(spectrum)) * 48000 / (len(note) - 2400)
+        parts = [spectrum[abs(tone - f) < 12].max() for f in (220, 440, 880, 1320, 1760)]
+        assert max(parts) > 5 * np.median(spectrum), struck.kind
+        assert np.abs(note[-480:]).max() < 0.2 * np.abs(note).max()
+
+
+def test_drums_are_far_back_where_they_are_asked_to_be():
+    click, tone = np.full(480, 20000, np.int16), (20000 * np.sin(np.arange(24000) / 30)).astype(np.int16)
+    kits = {str(k): {group: [[click]] for group in STROKES} for k in range(5)}
+    bank = SimpleNamespace(kits=kits, roles={role: ["a"] for role in ROLES}, notes={"a": {60: tone}})
+    shares = []
+    for far in (0.0, 1.0):
+        clicks = []
+        for seed in range(12):
+            heard = play(np.random.default_rng(seed), bank, compose(np.random.default_rng(seed), 6.0, "rock"), far)
+            y, at = heard.samples, [round(t * 48000) for t, kind in heard.onsets if kind == "KD"]
+            clicks.append(np.mean([np.abs(y[a : a + 400]).mean() for a in at]) / (np.abs(y).mean() + 1e-9))
+        shares.append(np.mean(clicks))
+    assert shares[1] < 0.8 * shares[0]

@@ -18,7 +18,7 @@ from vj.audio.beat import Beat, BeatTracker
 from vj.audio.files import RATE, clean
 from vj.audio.form import Form
 from vj.audio.network import TEMPO_EVERY, EarWeights, Network, read_shipped
-from vj.audio.onsets import CLASSES, EDGES, Onset, OnsetChooser, OnsetDetector, OnsetPicker
+from vj.audio.onsets import CLASSES, EDGES, DrumPresence, Onset, OnsetChooser, OnsetDetector, OnsetPicker
 from vj.audio.senses import EVERY, Senses
 from vj.audio.strokes import Strokes
 from vj.signals import AudioFeatures
@@ -72,6 +72,7 @@ class FeatureExtractor:
         self._strokes, self._looks_twice = Strokes(second), second is not None
         self._senses = Senses(rate, self.step)
         self._picker, self._chooser = OnsetPicker(self.step), OnsetChooser(self.step)
+        self._presence_of_drums = DrumPresence(self.step)
         self.beat = BeatTracker(self.step)
         self.features = AudioFeatures()
         self._onsets = OnsetDetector(self.step)
@@ -238,7 +239,8 @@ class FeatureExtractor:
             shown = self._strokes.shown(seen[: len(mags)], heard, bands, 60 / (tempo * self.step) if tempo else 0.0)
             drums = self._strokes.judge(shown) if self._looks_twice else heard[2:5]
             belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
-            onsets = self._chooser.feed(self._picker.feed(drums, quiet), onsets, heard[5])
+            found = self._picker.feed(drums, quiet, self._presence_of_drums.feed(heard))
+            onsets = self._chooser.feed(found, onsets, heard[5])
         onset, colour = self._rise(mags, openness)
         low, snare, _ = self._onsets.scores
         return onsets, self.beat.feed(onset, low, snare, colour, quiet, heard, belief)

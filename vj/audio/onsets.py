@@ -29,11 +29,15 @@ LOWS, BODY = (0.02, 0.08), (0.05, 0.15)  # share of them in what came, from whic
 FORGET = 4.0  # s, peaks are forgotten
 REST = 0.07  # s between two onsets of a class
 LATE = 0.011  # s from an onset to the end of the hop in which it is told
-NET_LEAST, NET_SHARE = (0.12, 0.4), 0.5  # a chance must reach this share of its class's recent peaks, within these bounds
-NET_RIVAL = 0.8  # and a kick, of its peaks, this much of what a snare is of its own at the same moment, and the reverse
-NET_FORGET = 6.0  # s, those peaks are forgotten
+NET_LEAST, NET_SHARE = (0.10, 0.4), 0.45  # a chance must reach this share of its class's recent peaks, within these bounds
+NET_RIVAL, NET_RIVAL_FORGET = 0.8, 6.0  # and a kick, of its peaks of some s, this much of what a snare is of its own at the
+# same moment, and the reverse
+NET_FORGET, NET_FIRST = 12.0, 0.5  # s, those peaks are forgotten; what they are taken for at first
 NET_REST = 0.06  # s between two onsets of a class that the network hears
 NET_LATE = 0.013  # s from an onset to the end of the hop in which the network tells it
+PRESENCE = (3.0, 6.0)  # s of the running means, and in which peaks are forgotten, by which is told whether there are drums
+PRESENCE_MEANS, PRESENCE_PEAKS, PRESENCE_BIAS = (-0.78, -1.03, 0.34, -0.83, 2.05, 0.42), (1.72, 1.39, 0.47), 1.23
+FAINT = 0.15  # of its strength, an onset keeps this much where there surely are no drums
 LISTENING, DEAF, NO_MUSIC = 4.0, 0.25, 0.2  # s of memory; the network is not believed below this share of what the rule
 # tells, where it also is as sure as this that there is no pulse
 
@@ -44,7 +48,7 @@ class Onset:
 
     time: float  # s, when it sounded
     kind: str  # KD, SD or HH
-    strength: float  # 0..1: how clear, and against the recent strongest of its class
+    strength: float  # 0..1: how clear, against the recent strongest of its class, and how likely there are drums at all
     told: float  # s of sound heard when it was said
 
 
@@ -53,25 +57,56 @@ class OnsetPicker:
 
     def __init__(self, hop: float = 0.01) -> None:
         self.hop = hop
-        self._before, self._last, self._peaks = [0.0] * 3, [-(10**6)] * 3, [1.0] * 3
+        self._before, self._last, self._peaks = [0.0] * 3, [-(10**6)] * 3, [NET_FIRST] * 3
         self._rest, self._forget = round(NET_REST / hop), float(np.exp(-hop / NET_FORGET))
+        self._rivals, self._soon = [1.0] * 3, float(np.exp(-hop / NET_RIVAL_FORGET))
         self._hops = 0
 
-    def feed(self, chances: Sequence[float], quiet: bool = False) -> list[Onset]:
-        """chances: of CLASSES in this hop, 0..1. quiet: there is no sound, tell nothing."""
+    def feed(self, chances: Sequence[float], quiet: bool = False, presence: float = 1.0) -> list[Onset]:
+        """chances: of CLASSES in this hop, 0..1. quiet: there is no sound, tell nothing. presence: of drums at all, 0..1.
+
+        What is told where there hardly are drums is told as weak.
+        """
         self._hops += 1
         told, found = self._hops * self.hop, []
+        share = FAINT + (1 - FAINT) * presence
         peaks = self._peaks = [max(p * self._forget, c) for p, c in zip(self._peaks, chances, strict=True)]
-        kick, snare, _ = (c / p for c, p in zip(chances, peaks, strict=True))  # brushes, or drums far off, are less sure
+        self._rivals = [max(p * self._soon, c) for p, c in zip(self._rivals, chances, strict=True)]
+        kick, snare, _ = (c / p for c, p in zip(chances, self._rivals, strict=True))  # brushes, or drums far off, are less sure
         outdone = (kick < NET_RIVAL * snare, snare < NET_RIVAL * kick, False)
         for k, chance in enumerate(chances):
             clear = chance > min(max(NET_SHARE * peaks[k], NET_LEAST[0]), NET_LEAST[1])
             due = clear and not outdone[k] and chance >= self._before[k] and self._hops - self._last[k] >= self._rest
             if due and not quiet:
                 self._last[k] = self._hops
-                found.append(Onset(max(0.0, told - NET_LATE), CLASSES[k], min(1.0, 0.3 + 0.7 * chance), told))
+                found.append(Onset(max(0.0, told - NET_LATE), CLASSES[k], share * min(1.0, 0.3 + 0.7 * chance), told))
             self._before[k] = chance
         return found
+
+
+class DrumPresence:
+    """How likely there have been drums in the last seconds: marimbas strike too, but the network is seldom sure of them.
+
+    Logistic regression on logs of the running mean of each of the network's chances and of the recent peaks of its three
+    of drums, learnt from the music that the second look learns from. feed() once a hop; hop: s between two calls.
+    """
+
+    def __init__(self, hop: float = 0.01) -> None:
+        self._rate, self._forget = hop / PRESENCE[0], math.exp(-hop / PRESENCE[1])
+        self._means, self._peaks, self._hops = [0.0] * 6, [0.0] * 3, 0
+
+    def feed(self, heard: Sequence[float]) -> float:
+        """heard: six chances 0..1 of the network, in the order of its OUTPUTS -> 0..1."""
+        self._hops += 1
+        rate = max(self._rate, 1 / self._hops)
+        self._means = [m + rate * (x - m) for m, x in zip(self._means, heard, strict=True)]
+        self._peaks = [max(p * self._forget, x) for p, x in zip(self._peaks, heard[2:5], strict=True)]
+        z = PRESENCE_BIAS
+        for weight, x in zip(PRESENCE_MEANS, self._means, strict=True):
+            z += weight * math.log(x + 0.003)
+        for weight, x in zip(PRESENCE_PEAKS, self._peaks, strict=True):
+            z += weight * math.log(x + 0.01)
+        return 1 / (1 + math.exp(-min(max(z, -30.0), 30.0)))
 
 
 class OnsetChooser:

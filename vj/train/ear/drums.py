@@ -1,9 +1,11 @@
 """Teaches the ear's second look at the drums (vj/audio/strokes.py), once its network is taught.
 
     python -m vj.train.ear.drums SHARDS OUT/ear.safetensors [LAST]
+    python -m vj.train.ear.drums SHARDS OUT/ear.safetensors LAST more MORE_SHARDS
 
 Shows it what that network says of the shards up to LAST (see vj/train/ear/learn.py), learns for two minutes on one thread, and
-adds what it learnt to the file.
+adds what it learnt to the file. The second goes on from what the file has, with all of MORE_SHARDS too, and keeps a mean of
+both: what is new is not to push out what was known (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
 """
 
 import json
@@ -29,6 +31,8 @@ SPARSE = 0.5  # of the pieces without drums, this share is shown;
 LIKELY, ELSE = 0.15, 0.2  # of the hops that the network takes for no stroke, this share
 LOCK = (1.0, 5.0)  # s, as long the ear may take to find the beat
 DOUBLE, LOST = 0.12, 0.15  # chances that it hears twice or half the tempo, and none
+MORE_RATE, MORE_ROUNDS, MORE_SHARE = 7e-4, 2, 0.6  # where it goes on: rate, rounds, share of what came of it in the mean
+LEFT_OUT = "toms"  # of MORE_SHARDS, pieces whose style begins so: learnt from, they cost real snares
 UNSURE = 0.004  # by which a period may be wrong
 
 
@@ -44,8 +48,13 @@ def heard_periods(rng: np.random.Generator, tempo: np.ndarray) -> np.ndarray:
     return np.where(known, periods, 0.0)
 
 
-def gather(shards: list[Path], weights: EarWeights) -> tuple[np.ndarray, np.ndarray]:
-    """-> float16 (n, SIZE) and float32 (n, 3): what is shown in some HOPS hops of these shards, and what there is."""
+def gather(
+    shards: list[Path], weights: EarWeights, sparse: float = SPARSE, left_out: tuple[str, ...] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """-> float16 (n, SIZE) and float32 (n, 3): what is shown in some HOPS hops of these shards, and what there is.
+
+    sparse: share, 0..1, of the pieces without drums that is shown; left_out: how the styles begin that are not.
+    """
     rng, shown, wanted = np.random.default_rng(0), [], []
     net = Net(*(torch.from_numpy(weights.tensors[name]) for name in ("mean", "spread"))).eval()
     net.load_state_dict({name: torch.from_numpy(t) for name, t in weights.tensors.items() if not name.startswith("drums.")})
@@ -58,7 +67,8 @@ def gather(shards: list[Path], weights: EarWeights) -> tuple[np.ndarray, np.ndar
             every = net(torch.from_numpy(rises(short, long)))[0].numpy()
         for k, said in enumerate(every):
             strokes = np.float32(part["wanted"][k][:, 2:]) / 255
-            if not strokes.any() and rng.random() > SPARSE:
+            left = bool(left_out) and str(part["name"][k]).startswith(left_out)
+            if left or (not strokes.any() and rng.random() > sparse):
                 continue
             periods = heard_periods(rng, np.float32(part["tempo"][k]))
             likely = said[:, 2:5].max(1) > math.log(LIKELY / (1 - LIKELY))
@@ -72,18 +82,23 @@ def gather(shards: list[Path], weights: EarWeights) -> tuple[np.ndarray, np.ndar
     return np.concatenate(shown), np.concatenate(wanted)
 
 
-def learn(shown: np.ndarray, wanted: np.ndarray) -> dict[str, np.ndarray]:
-    """-> tensors, as Strokes takes them."""
+def learn(shown: np.ndarray, wanted: np.ndarray, known: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """float16 (n, SIZE), float32 (n, 3) 0..1 -> tensors, as Strokes takes them. known: such tensors, to go on from."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rng, some = np.random.default_rng(0), shown[:: max(1, len(shown) // 200000)].astype(np.float32)
     mean, spread = some.mean(0), some.std(0) + 0.05
     net = nn.Sequential(nn.Linear(SIZE, HIDDEN), nn.ReLU(), nn.Dropout(0.1), nn.Linear(HIDDEN, 3))
-    optimiser = torch.optim.AdamW(net.parameters(), RATE_OF_LEARNING, weight_decay=1e-3)
-    steps = ROUNDS * len(shown) // BATCH
+    full, rounds = RATE_OF_LEARNING, ROUNDS
+    if known is not None:
+        mean, spread, full, rounds = known["mean"], known["spread"], MORE_RATE, MORE_ROUNDS
+        names = ("one.weight", "one.bias", "two.weight", "two.bias")
+        net.load_state_dict(dict(zip(net.state_dict(), (torch.from_numpy(known[name]) for name in names), strict=True)))
+    optimiser = torch.optim.AdamW(net.parameters(), full, weight_decay=1e-3)
+    steps = rounds * len(shown) // BATCH
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = RATE_OF_LEARNING * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
+            group["lr"] = full * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
         chosen = rng.integers(0, len(shown), BATCH)
         x = torch.from_numpy((shown[chosen].astype(np.float32) - mean) / spread)
         x[:, :BANDS] += 0.1 * torch.randn(1, BANDS)  # another equaliser
@@ -105,7 +120,24 @@ def add(path: Path, weights: EarWeights, learnt: dict[str, np.ndarray]) -> None:
     os.replace(aside, path)
 
 
-if __name__ == "__main__":
-    ear, last = Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else VALID - 1
+def go_on(shards: list[Path], more: list[Path], weights: EarWeights) -> dict[str, np.ndarray]:
+    """-> tensors: the file's own, and what comes of them by learning from `more` too, MORE_SHARE of that."""
+    old, new = gather(shards, weights), gather(more, weights, 1.0, (LEFT_OUT,))
+    both = [np.concatenate(pair) for pair in zip(old, new, strict=True)]
+    known = weights.drums
+    learnt = learn(*both, known)
+    return {name: (1 - MORE_SHARE) * t + MORE_SHARE * learnt[name] for name, t in known.items()}
+
+
+def main(words: list[str]) -> None:
+    ear, last = Path(words[1]), int(words[2]) if len(words) > 2 else VALID - 1
     known = read(ear)
-    add(ear, known, learn(*gather([p for p in sorted(Path(sys.argv[1]).glob("[0-9]*[0-9].npz")) if int(p.stem) <= last], known)))
+    shards = [p for p in sorted(Path(words[0]).glob("[0-9]*[0-9].npz")) if int(p.stem) <= last]
+    if words[3:4] == ["more"]:
+        add(ear, known, go_on(shards, sorted(Path(words[4]).glob("[0-9]*[0-9].npz")), known))
+    else:
+        add(ear, known, learn(*gather(shards, known)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

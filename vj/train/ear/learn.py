@@ -79,8 +79,8 @@ def targets_of(heard: Heard, n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.round(wanted * 255).astype(np.uint8), tempo
 
 
-def gather(bank: Bank, folder: Path, first: int, last: int) -> None:
-    """Writes shards first..last-1 that are not there yet."""
+def gather(bank: Bank, folder: Path, first: int, last: int, kinds: list[str] | None = None, far: float | None = None) -> None:
+    """Writes shards first..last-1 that are not there yet. kinds: only these, in turn, not all by chance; far: see sound.make."""
     folder.mkdir(parents=True, exist_ok=True)
     for shard in range(first, last):
         path = folder / f"{shard:05d}.npz"
@@ -88,7 +88,7 @@ def gather(bank: Bank, folder: Path, first: int, last: int) -> None:
             continue
         kept: dict[str, list] = {"short": [], "long": [], "outer": [], "wanted": [], "tempo": [], "pulse": [], "name": []}
         for k in range(PER_SHARD):
-            heard = make(shard * PER_SHARD + k, bank, SECONDS)
+            heard = make(shard * PER_SHARD + k, bank, SECONDS, kinds[k % len(kinds)] if kinds else None, far)
             short, long, outer = frames_of(heard.samples)
             wanted, tempo = targets_of(heard, FRAMES)
             for name, value in zip(kept, (short, long, outer, wanted, tempo, bool(heard.beats), heard.name), strict=True):
@@ -341,13 +341,15 @@ def main() -> None:
     way = ways.add_parser("gather")
     for name, kind in (("bank", Path), ("shards", Path), ("first", int), ("last", int)):
         way.add_argument(name, type=kind)
+    way.add_argument("kinds", nargs="*", help="styles, or sounds without pulse; all by chance if none is named")
+    way.add_argument("--far", type=float, help="share of the pieces whose drums are far back in the mix")
     way = ways.add_parser("train")
     for name, kind in (("shards", Path), ("out", Path), ("minutes", float)):
         way.add_argument(name, type=kind)
     way.add_argument("known", type=Path, nargs="?", help="weights to begin with")
     words = ask.parse_args()
     if words.way == "gather":
-        gather(Bank(words.bank), words.shards, words.first, words.last)
+        gather(Bank(words.bank), words.shards, words.first, words.last, words.kinds, words.far)
     else:
         train(words.shards, words.out, words.minutes, words.known)
 

@@ -78,6 +78,58 @@ def coloured(rng: np.random.Generator, n: int, low: float, high: float) -> np.nd
     return 0.3 * y / (y.std() + 1e-9)
 
 
+BARS = (  # partials of bars, tines, plates, bells against the lowest (Fletcher and Rossing, The Physics of Musical Instruments)
+    (1, 3.93, 9.2),
+    (1, 4.0, 10.1),
+    (1, 3.0, 6.1),
+    (1, 2.76, 5.4, 8.93),
+    (1, 5.6, 14.2),
+    (0.5, 1, 1.19, 1.5, 2, 2.67, 4.1),
+)
+
+
+class Struck:
+    """An instrument that is struck, plucked or tongued, by chance: a bar, a string or a pipe, each with the noise of its attack.
+
+    Bars by modal synthesis, strings by harmonics that die the sooner the higher they are, pipes by harmonics that last.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng, self.kind = rng, str(rng.choice(["bar", "bar", "string", "string", "pipe"]))
+        k = np.arange(1, 25)
+        if self.kind == "bar":
+            self._ratios = np.array(BARS[int(rng.integers(len(BARS)))])
+            self._gains = rng.uniform(0.15, 0.7) ** np.arange(len(self._ratios)) * rng.uniform(0.7, 1.3, len(self._ratios))
+            self._falls = rng.uniform(0.1, 1.2) * self._ratios ** -rng.uniform(0.3, 1.0)
+        else:
+            self._ratios = k * np.sqrt(1 + rng.uniform(0, 6e-4) * k * k) if self.kind == "string" else k.astype(float)
+            self._gains = np.abs(np.sin(np.pi * k * rng.uniform(0.06, 0.5))) / k ** rng.uniform(0.6, 1.8)
+            if self.kind == "pipe":
+                self._gains[1::2] *= rng.choice([0.02, 0.3, 1.0])
+            falls = rng.uniform(0.2, 1.6) / (1 + rng.uniform(0.05, 0.5) * (k - 1))
+            self._falls = falls if self.kind == "string" else np.full(24, 9.0)
+        self._rise = rng.uniform(0.008, 0.04) if self.kind == "pipe" else rng.uniform(0.0004, 0.004)
+        self._knock, self._knocks = rng.uniform(0, 0.6) ** 2, rng.uniform(0.001, 0.012)  # its share, s that it lasts
+        self._low = np.exp(rng.uniform(np.log(150), np.log(4000)))  # Hz, from which its noise sounds,
+        self._wide = rng.uniform(1.5, 6)  # and to how many times that
+
+    def note(self, key: float, seconds: float) -> np.ndarray:
+        """MIDI key, s until it is damped -> float32 (n,), at most 1."""
+        hertz = 440 * 2 ** ((key - 69) / 12)
+        t = np.arange(round(min(max(seconds, 0.05) + 0.05, 2.5) * RATE)) / RATE
+        low = (262 / hertz) ** 0.5  # low notes last longer
+        y = np.zeros(len(t))
+        for ratio, gain, fall in zip(self._ratios, self._gains, self._falls, strict=True):
+            if hertz * ratio < 0.42 * RATE and gain > 0.003:
+                y += gain * np.sin(2 * np.pi * hertz * ratio * t + ratio) * np.exp(-t / (fall * low))
+        y *= np.minimum(t / self._rise, 1) * np.clip((t[-1] - t) / 0.05, 0, 1)
+        m = min(len(t), round(8 * self._knocks * RATE))
+        noise = coloured(self._rng, m, self._low, min(self._low * self._wide, 18000)) / 0.3
+        y /= np.abs(y).max() + 1e-9
+        y[:m] += self._knock * noise * np.exp(-t[:m] / self._knocks)
+        return (y / max(1.0, float(np.abs(y).max()))).astype(np.float32)
+
+
 class Voice:
     """Somebody who sings words: vowels of two formants, gliding and trembling, and consonants that hiss or burst."""
 

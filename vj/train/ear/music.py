@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vj.train.ear.figures import Figures
+from vj.train.ear.struck import STRUCK
 from vj.train.ear.styles import STYLES
+
+ALL = STYLES | STRUCK
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10), (0, 2, 4, 5, 7, 9, 10))
 PROGRESSIONS = (
@@ -43,15 +46,15 @@ class Piece:
 
 def compose(rng: np.random.Generator, seconds: float = 30.0, style: str | None = None) -> Piece:
     """A piece of this length, all else by chance."""
-    names = list(STYLES)
-    weights = np.array([s.weight for s in STYLES.values()])
+    names = list(ALL)
+    weights = np.array([s.weight for s in ALL.values()])
     name = style or str(rng.choice(names, p=weights / weights.sum()))
     return _Composer(rng, name, seconds).write()
 
 
 class _Composer(Figures):
     def __init__(self, rng: np.random.Generator, name: str, seconds: float) -> None:
-        self.rng, self.name, self.style, self.seconds = rng, name, STYLES[name], seconds
+        self.rng, self.name, self.style, self.seconds = rng, name, ALL[name], seconds
         self.piece = Piece(name, seconds, bars=self.style.beats)
         low, high = self.style.bpm
         self.bpm = float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -9,7 +9,7 @@ import scipy.fft
 import scipy.signal
 
 from vj.train.ear.bank import RATE, Bank
-from vj.train.ear.made import BRUSHED, SYNTHETIC, Voice, coloured, syllable
+from vj.train.ear.made import BRUSHED, SYNTHETIC, Struck, Voice, coloured, syllable
 from vj.train.ear.music import Piece, compose
 
 CLASS = {
@@ -25,6 +25,8 @@ CLASS = {
     "shaker": "HH",
 }
 SUNG = 0.2  # of the pieces with a tune, this share have it sung
+STRUCK = 0.2  # of the parts, this share are played by instruments that numpy makes; in pieces for them:
+STRUCK_THERE = 0.6
 NOTHING = (
     "drone",
     "pad",
@@ -57,31 +59,41 @@ class Heard:
     drums: bool = False
 
 
-def make(seed: int, bank: Bank, seconds: float = 30.0, kind: str | None = None) -> Heard:
-    """One training excerpt, by its seed; one in seven has no pulse. kind: a style or one of NOTHING."""
+def make(seed: int, bank: Bank, seconds: float = 30.0, kind: str | None = None, far: float | None = None) -> Heard:
+    """One training excerpt, by its seed; one in seven has no pulse. kind: a style or one of NOTHING.
+
+    far: the share, 0..1, of those with drums in which they are far back in the mix; None: some, as it comes.
+    """
     rng = np.random.default_rng(seed)
     if kind in NOTHING or (kind is None and rng.random() < 0.15):
         heard = nothing(rng, bank, seconds, kind or str(rng.choice(NOTHING)))
     else:
-        heard = play(rng, bank, compose(rng, seconds, kind))
+        heard = play(rng, bank, compose(rng, seconds, kind), far)
     heard.samples = roughen(rng, heard.samples)
     return heard
 
 
-def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
-    """The piece as a band plays it."""
+def play(rng: np.random.Generator, bank: Bank, piece: Piece, far: float | None = None) -> Heard:
+    """The piece as a band plays it. far: see make."""
     n = round(piece.seconds * RATE)
     drums, onsets = _drums(rng, bank, piece, n)
     tones = {part: np.zeros(n, np.float32) for part in piece.parts}
-    instruments = {part: str(rng.choice(bank.roles[role])) for part, role in piece.parts.items()}
+    instruments = {part: str(rng.choice(bank.roles[_role(rng, role)])) for part, role in piece.parts.items()}
     if piece.style.startswith("minimal") and rng.random() < 0.7:
         instruments["second"] = instruments["comp"]
     tune, cache = rng.normal(0, 0.15), {}
     sings = "lead" if rng.random() < SUNG else None
     voice = Voice(rng)
+    here = STRUCK_THERE if "struck" in piece.parts.values() else STRUCK
+    struck = {part: Struck(rng) for part in piece.parts if rng.random() < here}
     for start, end, part, key, strength in piece.notes:
         if part == sings:
             _place(tones[part], *voice.sing(start, key, end - start), strength)
+        elif part in struck:
+            name = (part, key, round(end - start, 1))
+            if name not in cache:
+                cache[name] = struck[part].note(key + tune, end - start)
+            _place(tones[part], start, cache[name], strength**1.5)
         else:
             _place(tones[part], start, _note(bank, instruments[part], key + tune, end - start, cache), strength**1.5)
     mix = np.zeros(n, np.float32)
@@ -105,12 +117,20 @@ def play(rng: np.random.Generator, bank: Bank, piece: Piece) -> Heard:
         drums *= 0.15 / level
         if rng.random() < 0.4:
             drums += _room(rng, drums, rng.uniform(0.15, 0.8)) * rng.uniform(0.05, 0.5)
-        buried = 6.0 if rng.random() < 0.12 else 0.0  # under a wall of guitars, say
-        mix = mix * 10 ** (float(np.clip(rng.normal(buried - 1, 5), -12, 12)) / 20) + drums
+        if far is None:
+            above = float(np.clip(rng.normal(5 if rng.random() < 0.12 else -1, 5), -12, 12))  # dB: under a wall of guitars, say
+        else:
+            above = float(np.clip(rng.normal((rng.uniform(4, 11) if rng.random() < far else 0) - 1, 4), -12, 13))
+        mix = mix * 10 ** (above / 20) + drums
     loud = rng.random()
     peak = np.percentile(np.abs(mix), 99.9) + 1e-6
     mix = np.tanh(mix / peak * rng.uniform(0.8, 4)) if loud < 0.5 else mix / peak * 0.7
     return Heard(mix.astype(np.float32), piece.beats, piece.bars, onsets, piece.style, bool(piece.strokes))
+
+
+def _role(rng: np.random.Generator, role: str) -> str:
+    """Of the bank: what is struck may be a keyboard, a mallet or a guitar."""
+    return str(rng.choice(["mallet", "mallet", "keys", "guitar", "string"])) if role == "struck" else role
 
 
 def _place(out: np.ndarray, time: float, sound: np.ndarray, gain: float) -> None:
