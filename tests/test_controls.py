@@ -79,10 +79,12 @@ def test_a_new_ear_counts_from_zero_again():
     assert mapping.turn(AudioFeatures(loudness=1.0, kicks=1, kick=1.0), FULL, 1 / 15).near > 1
 
 
-def test_a_weak_onset_is_still_seen():
+def test_a_weak_onset_is_still_seen_and_a_faint_one_is_not():
     mapping = settled()
-    near = mapping.turn(AudioFeatures(loudness=1.0, kicks=1, kick=0.01), FULL, 1 / 15).near
+    near = mapping.turn(AudioFeatures(loudness=1.0, kicks=1, kick=TABLE.faint), FULL, 1 / 15).near
     assert near == pytest.approx(TABLE.strength["kick"] * TABLE.least)
+    near = settled().turn(AudioFeatures(loudness=1.0, kicks=1, kick=TABLE.faint - 0.01), FULL, 1 / 15).near
+    assert near == TABLE.rest
 
 
 def test_drive_zero_music_does_nothing():

@@ -39,6 +39,7 @@ class SoundTable:
     hold: float  # frames of the footage's rate
     fall: float
     least: float  # 0..1
+    faint: float  # 0..1
     every: dict[str, float]  # height band -> s from one thing to the next that passes by itself
     passing: float  # their strength, 0..1.5
     passing_hold: float  # frames of the footage's rate
@@ -64,6 +65,7 @@ class SoundTable:
             hold=_number(table, "pulse", "hold", 1, 100),
             fall=_number(table, "pulse", "fall", 0, 100),
             least=_number(table, "pulse", "least", 0, 1),
+            faint=_number(table, "pulse", "faint", 0, 1),
             every={band: _number(table, "cruise", band, 0.1, 1e6) for band in BAND_NAMES},
             passing=_number(table, "cruise", "strength", 0, 1.5),
             passing_hold=_number(table, "cruise", "hold", 1, 100),
@@ -127,7 +129,7 @@ class Mapping:
         seen, self._counts[name] = self._counts[name], count
         self._since[name] += dt
         level = 0.0
-        if count > seen or (count < seen and count > 0):
+        if (count > seen or (count < seen and count > 0)) and strength >= self._table.faint:
             self._since[name] = 0.0
             level = self._table.strength[name] * max(min(strength, 1.0), self._table.least)
         return self._pulse(name, level, dt)
