@@ -221,7 +221,7 @@ class Journey:
         self.rest = sorted(rest, key=lambda t: t.rate)
 
     def _line(self, band, props, rates, lasts, sink, at=None):
-        """Things of one band at Poisson times, or `at` these (d). They last so many frames at the edge, and then there is calm."""
+        """Things of one band at Poisson times, or `at` these (d). They last so many frames at the edge, then there is calm."""
         coming, things, last = iter(() if at is None else at), [], ""
         d = -260.0 if at is None else next(coming, self.length)
         air = np.float32((0.86, 0.62, 0.6) if self.night else (0.78, 0.85, 0.9))
