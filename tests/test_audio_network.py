@@ -285,7 +285,8 @@ def test_what_seems_struck_where_there_are_no_drums_is_told_as_weak():
     strengths = [OnsetPicker().feed((0.0, 0.6, 0.0), presence=p)[0].strength for p in presence]
     assert strengths[1] < 0.3 * strengths[0]
     nothing = DrumPresence()
-    assert all(0 <= nothing.feed([0.0] * 6) < 0.01 for _ in range(100))
+    assert nothing.feed([0.0] * 6) > 0.9  # a piece may begin with a drum
+    assert all(0 <= value < 0.01 for value in [nothing.feed([0.0] * 6) for _ in range(400)][300:])
 
 
 def test_a_second_look_goes_on_from_what_it_knew(file, tmp_path, monkeypatch):

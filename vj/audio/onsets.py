@@ -106,7 +106,8 @@ class DrumPresence:
             z += weight * math.log(x + 0.003)
         for weight, x in zip(PRESENCE_PEAKS, self._peaks, strict=True):
             z += weight * math.log(x + 0.01)
-        return 1 / (1 + math.exp(-min(max(z, -30.0), 30.0)))
+        likely = 1 / (1 + math.exp(-min(max(z, -30.0), 30.0)))
+        return max(likely, 1 - self._hops * self._rate)  # a piece may begin with a drum: at first it has the benefit of the doubt
 
 
 class OnsetChooser:

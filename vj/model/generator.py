@@ -16,7 +16,7 @@ from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 
-ARCHITECTURE = "transport-7"
+ARCHITECTURE = "transport-8"
 
 
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too

@@ -375,6 +375,8 @@ class Prior(nn.Module):
         self.then = nn.Linear(width + DIGITS, width)
         self.tell_more = nn.Linear(width, 1)  # the second, told the first
         self.last = nn.Linear(width, CODES)
+        # Log odds that the show adds to whether a cell is told: where it was not in the frame before, and where it was.
+        self.register_buffer("odds", torch.zeros(2, config.rows))
 
     def forward(self, edge: torch.Tensor, controls: torch.Tensor, past: torch.Tensor, code: torch.Tensor):
         """With the true code (B, D, rows) for the rows above: log odds that a group is told (B, rows, GROUPS), and logits

@@ -44,6 +44,7 @@ class Dice:
         arrays = [gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0]
         layers = (prior.tell, prior.head, prior.then, prior.tell_more, prior.last)
         arrays += [part for layer in layers for part in (layer.weight, layer.bias)]
+        self.odds = prior.odds.float().cpu().numpy()
         self.arrays = [np.ascontiguousarray(a.detach().float().cpu().numpy().T) for a in arrays]  # products go along rows
 
     def draw(self, image: torch.Tensor, past: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
@@ -61,6 +62,7 @@ class Dice:
         h = np.zeros((n, width), np.float32)
         above = np.zeros(CODE_DIMS, np.float32)
         drawn = np.zeros((CODE_DIMS, context.shape[1]), np.float32)
+        goes_on = past[0, :DIGITS].any(0).long().tolist()  # whether each cell was told in the last frame
         for row in range(context.shape[1]):
             into = from_context[:, row] + above @ w_above
             back = h @ w_back + b_back
@@ -69,7 +71,7 @@ class Dice:
             candidate = np.tanh(into[:, 2 * width :] + reset * back[:, 2 * width :])
             h = candidate + keep * (h - candidate)
             above = drawn[:, row]
-            if self._tells(h @ w_tell + b_tell):
+            if self._tells(h @ w_tell + b_tell + self.odds[goes_on[row], row]):
                 above[:DIGITS] = self._throw(h @ w_head + b_head)
                 then = h @ w_then[:width] + above[:DIGITS] @ w_then[width:] + b_then
                 then *= _logistic(then)

@@ -94,6 +94,7 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
     net.first_speeds.copy_(speeds)
     if knows and others:
         net.mender.forget()
+        net.prior.odds.zero_()
         _fit_places(net, footage)
     elif knows and motions:
         _fit_pace(net, footage)
