@@ -51,7 +51,7 @@ def generator(_seconds: float) -> None:
     generator = opening.generator(settings, opening.begin(settings))
     height, width = generator.size
     print(f"generator: {width}x{height} on {device.describe(generator.device)}, one thread")
-    for figure in judge.cost(generator, steps=200).figures:
+    for figure in judge.cost(generator).figures:
         print(f"  {figure.key:16} {figure.value:8.2f} {figure.unit:6} {figure.note}")
     for name, gflops in device.measure(generator.device).items():
         print(f"  peak.{name:11} {gflops:8.2f} GFLOP/s, matrix products of 1024")
