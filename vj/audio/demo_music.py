@@ -146,6 +146,8 @@ def _drums(out, rate, step, rng):
                 hit("snare", snare, first + six, 0.16)
             if six % 4 == 2:
                 hit("hat", open_hat if full else hat, first + six, 0.42, 0.25)
+            elif bar >= DRUMS + 8 and six % 2 == 1:
+                hit("hat", hat, first + six, 0.2 if six % 4 == 1 else 0.27, -0.2)
     hit("kick", kick, (LAST - 1) * 16, 0.85)
     return times
 

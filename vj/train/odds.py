@@ -28,7 +28,7 @@ FEW = 10  # events in a round's frames, as the footage has them, of which half i
 
 
 def tells(net, footage: Footage, stretches: int, seed: int = 0) -> np.ndarray:
-    """bool (n, rows): which cells of random stretches of the footage are worth telling, a gap of none between them."""
+    """bool (n, rows): which cells of random stretches of the footage, one after another, are worth telling."""
     random, found = np.random.default_rng(seed), []
     clips = [(a, b) for a, b in footage.clips if b - a > STRETCH + 1] or footage.clips
     for _ in range(stretches):
@@ -43,7 +43,7 @@ def tells(net, footage: Footage, stretches: int, seed: int = 0) -> np.ndarray:
 
 
 def rates(told: np.ndarray) -> np.ndarray:
-    """told bool (n, rows) -> (2, rows): how likely a cell begins to be told, and goes on; what was never seen is a half."""
+    """told bool (n, rows) -> (2, rows): how likely a cell begins to be told, and goes on. Half an event is added, so that none is never or always."""
     before, now = told[:-1], told[1:]
     begins = ((~before & now).sum(0) + 0.5) / ((~before).sum(0) + 1)
     goes_on = ((before & now).sum(0) + 0.5) / (before.sum(0) + 1)
