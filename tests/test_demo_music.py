@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from vj import opening
 from vj.audio import demo_music
 from vj.errors import SoundError
+from vj.settings import Settings
 
 RATE = 16000
 
@@ -63,3 +65,13 @@ def test_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         demo_music.write(tmp_path / "file" / "demo.flac", 8000)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "new"]
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["demo.flac"]
+
+
+def test_a_piece_kept_by_another_program_is_not_played(tmp_path, monkeypatch):
+    monkeypatch.setenv("VJ_DATA", str(tmp_path))
+    monkeypatch.setattr(demo_music, "write", lambda path: path)
+    ours = opening.sound_file(Settings())
+    assert ours == opening.sound_file(Settings()) and ours.is_relative_to(tmp_path)
+    (tmp_path / "other.py").write_text("TEMPO = 90")
+    monkeypatch.setattr(demo_music, "__file__", str(tmp_path / "other.py"))
+    assert opening.sound_file(Settings()) != ours

@@ -231,10 +231,11 @@ def upscaler(path: Path) -> list | None:
 
 
 def sound_file(settings: Settings) -> Path:
-    """The sound to play; the demo music is made at its first use."""
+    """The sound to play; the demo music is made at its first use, and anew by a program that makes another."""
     if settings.sound is not None:
         return settings.sound
-    path = data_folder("demo") / "music.flac"
+    made_by = hashlib.sha256(Path(demo_music.__file__).read_bytes()).hexdigest()[:8]
+    path = data_folder("demo") / f"music-{made_by}.flac"
     return path if path.is_file() else demo_music.write(path)
 
 

@@ -43,7 +43,10 @@ def tells(net, footage: Footage, stretches: int, seed: int = 0) -> np.ndarray:
 
 
 def rates(told: np.ndarray) -> np.ndarray:
-    """told bool (n, rows) -> (2, rows): how likely a cell begins to be told, and goes on. Half an event is added, so that none is never or always."""
+    """told bool (n, rows) -> (2, rows): how likely a cell begins to be told, and goes on.
+
+    Half an event is added to each, so that none is impossible or sure.
+    """
     before, now = told[:-1], told[1:]
     begins = ((~before & now).sum(0) + 0.5) / ((~before).sum(0) + 1)
     goes_on = ((before & now).sum(0) + 0.5) / (before.sum(0) + 1)
