@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from vj import view
 from vj.errors import FootageError
-from vj.train import footage, large, measure
+from vj.train import footage, large, measure, sources
 from vj.train.footage import load, prepare
 from vj.video import FilmWriter
 
@@ -215,3 +216,49 @@ def test_large_pictures_are_kept_for_the_upscaler_and_never_enlarged(tmp_path):
     film(tmp_path / "small.mp4", [picture[:120, 4 * i : 4 * i + 160] for i in range(60)])
     footage.prepare([tmp_path / "small.mp4"], tmp_path / "r", 48, 80)
     assert large.load(tmp_path / "r") == []
+
+
+def growing(count, by=1.04, x=0.5, y=0.45):
+    """Frames in which all grows out of one point, its detail renewed: textures of several sizes, one after another."""
+    height, width = 2 * H, 2 * W
+    dy, dx = np.mgrid[0:height, 0:width].astype(np.float32)
+    dy, dx = dy / height - y, dx / width - x
+    size = np.maximum(np.abs(dy), np.abs(dx)).clip(1e-3)
+    around = (np.arctan2(dy, dx) / (2 * np.pi) * 300) % 300
+    wall = texture(3, 900, 600).transpose(1, 0, 2).copy()
+    far = [((np.log(size) - np.log(by) * k) * 40 % 890).astype(np.float32) for k in range(count)]
+    return [cv2.remap(wall, around, row, cv2.INTER_LINEAR) for row in far]
+
+
+def test_what_is_ahead_is_laid_out_from_its_vanishing_point(tmp_path):
+    path = film(tmp_path / "a.mp4", growing(80))
+    card = prepare([path], tmp_path / "out")
+    assert card.view["kind"] == "ahead" and abs(card.view["x"] - 0.5) < 0.03 and abs(card.view["y"] - 0.45) < 0.03
+    assert any("vanishing point" in sentence for sentence in card.left_out)
+    frames = load(tmp_path / "out").frames.astype(int)
+    pace = np.log(1.04) / np.log(1 / view.INNER) * W  # columns a frame
+    assert np.abs(card.usual["speed_px"] - pace) < 0.5
+    kept = [np.abs(frames[40, :, 20:120] - frames[30, :, 20 + shift : 120 + shift]).mean() for shift in (0, round(10 * pace))]
+    assert kept[1] < 0.4 * kept[0]
+    flat = prepare([path], tmp_path / "flat", view="window")
+    assert flat.view == {} and not any("vanishing point" in sentence for sentence in flat.left_out)
+
+
+def test_what_goes_no_way_is_travelled_past(tmp_path):
+    rng, walls = np.random.default_rng(0), [texture(seed, 400, 400) for seed in range(16)]
+    ways = rng.permutation([(2, 0), (-2, 0), (0, 2), (0, -2)] * 4)
+    frames = []
+    for k in range(40):
+        tiles = [np.roll(wall, (a * k, b * k), (0, 1))[:24, :40] for wall, (a, b) in zip(walls, ways, strict=True)]
+        frames.append(np.vstack([np.hstack(tiles[row : row + 4]) for row in range(0, 16, 4)]))
+    card = prepare([film(tmp_path / "a.mp4", frames)], tmp_path / "out")
+    assert any("travelled past" in sentence for sentence in card.left_out) and card.view == {}
+    seen = load(tmp_path / "out").frames
+    assert card.count == 40 * sources.SLOWED and np.array_equal(seen[7, :, :-2], seen[6, :, 2:])
+
+
+def test_all_sources_are_seen_one_way(tmp_path):
+    long = film(tmp_path / "long.mp4", growing(90))
+    card = prepare([long, film(tmp_path / "short.mp4", slide([2] * 30))], tmp_path / "out")
+    assert card.view["kind"] == "ahead" and len(card.clips) == 2
+    assert any("short.mp4: goes another way than most" in sentence for sentence in card.left_out)

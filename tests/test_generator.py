@@ -13,6 +13,7 @@ from vj.model.generator import Generator
 from vj.model.net import RowConv
 from vj.signals import Controls
 from vj.train.learn import Learner, start
+from vj.view import WINDOW, View
 
 GO = Controls(speed=1.0, near=0.5)
 
@@ -127,3 +128,16 @@ def test_a_convolution_along_rows_is_the_same_for_one_picture_and_many(size):
     again = RowConv(8, 5, size)
     again.load_state_dict({name: part.contiguous() for name, part in layer.state_dict().items()})
     assert torch.equal(again(x[:1]), layer(x[:1])) and again.weight.transpose(1, 2).is_contiguous()
+
+
+def test_the_view_travels_with_the_weights(weights):
+    card, tensors = weights
+    generator = Generator(card, tensors)
+    assert generator.step(GO).view == WINDOW
+    generator.adopt(replace(card, view={"kind": "ahead", "x": 0.4, "y": 0.5}), tensors)
+    assert generator.step(GO).view == View("ahead", 0.4, 0.5)
+    with pytest.raises(WeightsError):
+        generator.adopt(replace(card, view={"kind": "nowhere"}), tensors)
+    assert generator.step(GO).view == View("ahead", 0.4, 0.5)
+    with pytest.raises(WeightsError):
+        Generator(replace(card, view={"side": 1}), tensors)

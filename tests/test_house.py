@@ -11,6 +11,7 @@ FILES = sorted((ROOT / "vj").rglob("*.py"))
 FLOOR = {  # a file imports only what stands on lower floors; within a room (a folder) it may import its own
     "vj": 0,
     "vj.errors": 1,
+    "vj.view": 0.5,
     "vj.signals": 1,
     "vj.cues": 1.2,
     "vj.settings": 1.5,

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from offscreen import offscreen
@@ -15,6 +16,7 @@ from vj.render.reaction import Envelope, Reaction
 from vj.render.screen import LOOKS, Screen
 from vj.render.window import KEYS
 from vj.signals import AudioFeatures, Knobs, Picture
+from vj.view import View
 
 FOLDER = Path(__file__).parents[1] / "shaders"
 SIZE = (192, 108)
@@ -318,3 +320,28 @@ def test_slit_scan_bends_what_passes_and_leaves_alone_what_stands(screen):
             drawn = shot(screen, Picture(frame, frame, None, 0.0, 0.0), Knobs(look=6, safes=1), dt=1 / 24)
         place = drawn.astype(int).sum(2)[5:-5].argmin(1) / drawn.shape[1] * 160
         assert np.ptp(place) > 12 if speed else np.ptp(place) < 5
+
+
+def test_a_journey_ahead_is_laid_back_and_another_way_comes_gently(screen, window):
+    ahead = replace(STILL, view=View("ahead", 0.4, 0.6))
+    flat = screen.draw(STILL, SIZE, Knobs(), dt=1.0) or screen.read()
+    wide = SIZE[1] * 160 / 96 / SIZE[0]  # the picture is as wide as the screen, and cut above and below
+    screen.draw(ahead, SIZE, Knobs(), dt=0.1)
+    begun = np.abs(screen.read().astype(int) - flat).mean()
+    for _ in range(40):
+        screen.draw(ahead, SIZE, Knobs(), dt=0.1)
+    there = screen.read()
+    assert wide < 1 and 0 < begun < 0.3 * np.abs(there.astype(int) - flat).mean()
+    for look in (5, 6, 1):  # what reads past pictures and blurs gets the same picture
+        screen.draw(ahead, SIZE, Knobs(look=look), dt=1.0)
+    seen = cv2.resize(view_back(ahead), (192, 115))[4:112]
+    plain = cv2.resize(view(), (192, 115))[4:112]
+    grey = lambda picture: cv2.GaussianBlur(picture.mean(2).astype(np.float32), (0, 0), 4).ravel()  # noqa: E731
+    assert np.corrcoef(grey(there), grey(seen))[0, 1] > 0.9 > np.corrcoef(grey(there), grey(plain))[0, 1]
+    for _ in range(40):
+        screen.draw(STILL, SIZE, Knobs(), dt=0.1)
+    assert np.abs(screen.read().astype(int) - flat).mean() < 3
+
+
+def view_back(picture):
+    return picture.view.lay_back(picture.before, 288, 480)

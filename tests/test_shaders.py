@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from offscreen import offscreen
@@ -11,6 +12,7 @@ from offscreen import offscreen
 from vj.render.output import Output
 from vj.render.passes import COMPLAINT, PARAMETER, Pass, ShaderFolder, with_an_end
 from vj.render.screen import LOOKS, PASSES
+from vj.view import INNER, KINDS, View
 
 FOLDER = Path(__file__).parents[1] / "shaders"
 FILES = sorted(p.stem for p in FOLDER.glob("*.glsl") if p.stem != "common")
@@ -327,3 +329,26 @@ def test_whatever_is_broken_is_one_sentence(gl, copied, name, text):
     assert said.startswith("shaders/") and said.endswith("the picture goes on without it.") and "\n" not in said
     assert not step.is_good
     step.draw({}, {})  # draws nothing, breaks nothing
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_unroll_lays_back_as_the_footage_was_laid_out(run, kind):
+    coarse = np.random.default_rng(3).integers(40, 216, (9, 15, 3), dtype=np.uint8)
+    layout = cv2.resize(coarse, (160, 96), interpolation=cv2.INTER_CUBIC)
+    view = View(kind, 0.45, 0.55)
+    values = {"u_view": (float(KINDS.index(kind)), view.x, view.y, INNER)}
+    drawn = run("unroll", (320, 192), {"image": layout[::-1]}, u_turned=1.0, **values)[::-1] * 255
+    assert np.abs(drawn - view.lay_back(layout, 192, 320)).mean() < 1.5
+    flat = run("unroll", (160, 96), {"image": layout[::-1]}, u_turned=0.0, **values)[::-1] * 255
+    assert np.abs(flat - layout).max() < 1
+
+
+def test_unroll_keeps_what_is_constant_and_has_no_seam(run):
+    plain = np.full((96, 160, 3), 90, np.uint8)
+    values = {"u_view": (1.0, 0.5, 0.45, INNER), "u_turned": 1.0}
+    assert np.abs(run("unroll", (320, 192), {"image": plain}, **values) * 255 - 90).max() < 0.51
+    halves = np.zeros((96, 160, 3), np.uint8)
+    halves[:48] = 200  # right of the vanishing point, and left of it
+    drawn = run("unroll", (320, 192), {"image": halves}, **values)[..., 0] * 255
+    top = drawn[-3, 150:170]  # the seam stands above the vanishing point
+    assert np.abs(np.diff(top)).max() < 120 and abs(top[9:11].mean() - 100) < 25

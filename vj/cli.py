@@ -15,6 +15,8 @@ from vj.cues import Cue
 from vj.errors import VJError
 from vj.settings import Settings
 
+VIEWS = ("window", "ahead", "astern", "rising", "falling", "passing")
+
 KEYS = """keys in the window:
   space freeze    b blackout       r new seed    f full screen    up/down speed
   t tap tempo     d head-up display              1...9 looks      Esc twice quits
@@ -178,6 +180,8 @@ def _learn(add: argparse.ArgumentParser) -> None:
 def _footage(add: argparse.ArgumentParser) -> None:
     add.add_argument("footage", nargs="+", type=Path, metavar="FOOTAGE", help="videos, or folders of pictures")
     add.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for what is prepared")
+    add.add_argument("--view", choices=VIEWS, help="which way it goes: past a side window, ahead, astern, up or "
+                     "down; passing: no way, it is travelled past; else it is looked for")  # fmt: skip
     add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
 
 
@@ -305,7 +309,7 @@ def learn(words: argparse.Namespace) -> None:
 def footage(words: argparse.Namespace) -> None:
     from vj import commands
 
-    commands.footage(words.footage, words.output, words.size)
+    commands.footage(words.footage, words.output, words.size, words.view)
 
 
 def hear(words: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from vj.audio.files import SoundFile
 from vj.controls import SoundTable
 from vj.errors import FilmError, WeightsError
 from vj.model import device
-from vj.model.generator import Generator
+from vj.model.generator import Generator, view_of
 from vj.model.speed import fitting_size, frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings, upscaler_beside, upscaler_weights
@@ -126,18 +126,22 @@ def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
     generator = Generator(*made, compute)
     columns, rows = PREVIEW
     frames = [generator.step(Controls()).pixels for _ in range(columns * rows * PREVIEW_EVERY)][::PREVIEW_EVERY]
+    frames = [generator.view.lay_back(frame) for frame in frames]
     sheet = np.concatenate([np.concatenate(frames[row * columns :][:columns], 1) for row in range(rows)])
     if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
         raise FilmError(f"The preview {path} cannot be written: free some room or choose another place.")
 
 
-def footage(sources: list[Path], out: Path, size: tuple[int, int] | str | None) -> None:
-    """Prepares footage and says what is in it, and what was left out and why. size: (width, height) px."""
+def footage(sources: list[Path], out: Path, size: tuple[int, int] | str | None, view: str | None = None) -> None:
+    """Prepares footage and says what is in it, and what was left out and why.
+
+    size: (width, height) px. view: one of vj.view.KINDS or "passing", None: as it goes.
+    """
     width, height = _model_size(size, [])
-    card = opening.prepare(sources, out, height, width)
+    card = opening.prepare(sources, out, height, width, view)
     print(f"{out}: {card.count} frames of {card.width}x{card.height} in {len(card.clips)} clips, {card.fps:g} a second")
     for sentence in card.left_out:
-        print(f"  left out: {sentence}")
+        print(f"  note: {sentence}")
     print(f"  contact sheet: {out / 'sheet.png'}")
 
 
@@ -197,7 +201,7 @@ def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path |
     with opening.bar(path.name) as tell:
         found = music.judge_music(Generator(card, tensors), judging.reference_of(prepared), np.array(table), frames, tell)
     about = {"title": f"{path.name} plays {sound.name}", "step": card.step}
-    return judging.Report(tuple(found.figures), judging.sheet(found.pictures), about)
+    return judging.Report(tuple(found.figures), judging.sheet(found.pictures, view_of(card)), about)
 
 
 def read_drums(path: Path) -> dict[str, list[float]]:

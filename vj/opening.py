@@ -132,10 +132,10 @@ def _kept(name: str, sources: list[Path], height: int | None, width: int | None)
     return folder
 
 
-def prepare(sources: list[Path], out: Path, height: int, width: int) -> footages.FootageCard:
+def prepare(sources: list[Path], out: Path, height: int, width: int, view: str | None = None) -> footages.FootageCard:
     """Prepares footage with a progress bar."""
     with bar("footage") as tell:
-        return footages.prepare(sources, out, height, width, tell)
+        return footages.prepare(sources, out, height, width, tell, view)
 
 
 @contextlib.contextmanager
@@ -159,10 +159,10 @@ def _folder(name: str, sources: list[Path], height: int, width: int) -> Path:
 
 
 def _mark(sources: list[Path]) -> str:
-    """Eight letters that change when the footage does."""
+    """Eight letters that change when the footage does, or the way in which it is prepared."""
     files = [file for source in sources for file in (sorted(source.iterdir()) if source.is_dir() else [source])]
     stamps = [(str(file.resolve()), file.stat().st_size, int(file.stat().st_mtime)) for file in files]
-    return hashlib.sha256(repr(stamps).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((footages.STATE, *stamps)).encode()).hexdigest()[:8]
 
 
 def generator(settings: Settings, start: Start) -> Generator:

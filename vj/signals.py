@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from vj.view import WINDOW, View
+
 CONTROL_NAMES = ("speed", "far", "middle", "near", "brightness", "warmth")
 """What the network obeys, in the order of Controls.vector(). All are measured in the footage by `vj footage`."""
 
@@ -122,6 +124,7 @@ class Picture:
     blend: float  # 0 shows before, 1 shows after
     time: float  # s of sound that this picture answers
     features: AudioFeatures = field(default_factory=AudioFeatures)
+    view: View = WINDOW  # how it is to be laid back
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class ModelFrame:
     pixels: np.ndarray  # uint8 (H, W, 3)
     flow: np.ndarray  # float32 (H, W, 2) px, how the pixels came here from the frame before
     version: int  # of the weights that made it
+    view: View = WINDOW  # how it is laid out
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Card:
     figures: dict = field(default_factory=dict)  # what the judge measured
     recipe: str = ""  # the command that makes it again
     footage: str = ""  # what it learnt from
+    view: dict = field(default_factory=dict)  # {kind, x, y} of vj.view.View, how pictures are laid out; empty: as they are
 
 
 def read(path: str | os.PathLike) -> tuple[Card, dict[str, torch.Tensor]]:

@@ -15,6 +15,7 @@ from vj.model.device import native_bf16
 from vj.model.net import ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
+from vj.view import View
 
 ARCHITECTURE = "transport-8"
 
@@ -34,6 +35,14 @@ def config_of(card) -> ModelConfig:
     try:
         return ModelConfig(**{**card.config, "widths": tuple(card.config["widths"])})
     except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(UNFIT) from error
+
+
+def view_of(card) -> View:
+    """How pictures of weights with this card are laid out; WeightsError if no view of this program's."""
+    try:
+        return View(**card.view)
+    except (TypeError, ValueError) as error:
         raise WeightsError(UNFIT) from error
 
 
@@ -63,6 +72,7 @@ class Generator:
         self.dice = Dice(self.net)
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet = torch.zeros(1, device=device)
+        self.view = view_of(card)
         self.reset(seed)
 
     @property
@@ -91,14 +101,14 @@ class Generator:
         code = self.dice.draw(self.world.shown[0], self.world.codes, told)
         self.world = worlds.step(self.net, self.world, told, code, self._quiet, grain=self.dice.grain())
         flow = -self.world.moved[0][self.world.classes[0]]
-        return ModelFrame(_pixels(self.world.shown[0]), flow.cpu().numpy(), self.version)
+        return ModelFrame(_pixels(self.world.shown[0]), flow.cpu().numpy(), self.version, self.view)
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.
 
         WeightsError if they are of another shape; the old ones stay.
         """
-        config = config_of(card)
+        config, view = config_of(card), view_of(card)
         if config != self.net.config:
             raise WeightsError(
                 f"The new weights are for {config.width}x{config.height}, the show runs at "
@@ -112,7 +122,7 @@ class Generator:
         for name, buffer in self.net.named_buffers():
             if name in tensors and name not in FADED:  # what can be worked out anew is not kept
                 buffer.copy_(tensors[name])
-        self.card = card
+        self.card, self.view = card, view
 
     @torch.no_grad()
     def _advance_fade(self) -> None:

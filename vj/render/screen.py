@@ -6,6 +6,7 @@ Whatever breaks, the last good program stays and `message` holds one sentence.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from vj.render.passes import Pass, ShaderFolder
 from vj.render.patience import finish
 from vj.render.reaction import HOUR, Reaction
 from vj.signals import Knobs, Picture
+from vj.view import INNER, KINDS, View
 
 PASSES = ("blend", "upscale_edge", "sharpen", "grade")
 UPSCALERS = {"plain": (), "bicubic": ("upscale",), "edge": ("upscale_edge", "sharpen"),
@@ -31,6 +33,8 @@ LOOKS = ("clean", "film", "lowfi", "ink", "night", "slitscan", "kaleidoscope", "
 """Keys 1..9, in this order; the file of a look is look_NAME.glsl."""
 
 BLACKOUT = 0.2  # s to black and back
+VIEW_FADE = 3.0  # s from one footage's way of going to another's
+UNROLLED = 3  # times the network's size that a picture laid back has at least
 LOOK_FADE = 0.4  # s from one look to the next where there is no beat, else one beat
 BEATS = (0.3, 0.8)  # s that such a beat may last
 ZOOM = 0.008  # share of the picture that a kick pushes past the edges
@@ -93,6 +97,8 @@ class Screen:
         self._plain, self._copy = Pass(context, folder, ("copy", passes[-1])), Pass(context, folder, ("copy",))
         self._hud = Pass(context, folder, ("hud",))
         self._output, self._card, self._dim = (Pass(context, folder, (n,)) for n in ("output", "card", "dim"))
+        self._unroll, self._unrolled = Pass(context, folder, ("unroll",)), Canvas(context)
+        self._view, self._turned = None, 0.0  # what is laid back, and how far
         self._extras = {name: Pass(context, folder, (name,)) for name in ("blur_x", "blur_y", "lamps")}
         self._target, self._size = None, (0, 0)
         self.reload()
@@ -121,7 +127,7 @@ class Screen:
         """Compiles what changed. Returns "" or a sentence about the first file that is broken; the old one stays."""
         stamp = self._folder.stamp()
         if stamp != self._stamp:
-            everything = (*self._steps, *self._looks, self._plain, *self._extras.values(), self._copy, self._hud)
+            everything = (*self._steps, *self._looks, self._plain, *self._extras.values(), self._copy, self._hud, self._unroll)
             said = [s for p in (*everything, self._output, self._card, self._dim) if (s := p.load())]
             self.message, self._stamp = (said or [""])[0], stamp
             self._barred = {n: text for n, text in self._barred.items() if self._looks[n].source == text}
@@ -176,7 +182,7 @@ class Screen:
         size = self._inner
         self._aim(values, picture.before.shape, size)
         self._upload(picture)
-        image = self._prepare(picture, size, values)
+        image = self._lay_back(self._prepare(picture, size, values), picture, values, dt)
         self._remember(image, values, dt)
         if self.card:
             self._place()
@@ -304,6 +310,24 @@ class Screen:
             width, height = round(width * step.size), round(height * step.size)
             image = self._run(step, canvas, image, (width, height), values)
         return image
+
+    def _lay_back(self, image: moderngl.Texture, picture: Picture, values: dict[str, object], dt: float) -> moderngl.Texture:
+        """The picture as it was seen, where its journey is laid out (vj/view.py). Another footage's way comes gently."""
+        view, change = picture.view, dt / VIEW_FADE
+        if self._view is None:
+            self._view, self._turned = view, 0.0 if view.is_flat else 1.0
+        away = view.is_flat or (view.kind != self._view.kind and self._turned > 0.0)
+        self._turned = max(0.0, self._turned - change) if away else min(1.0, self._turned + change)
+        if not view.is_flat and view.kind == self._view.kind:
+            near, old = min(change * 3, 1.0), self._view
+            self._view = replace(view, x=old.x + near * (view.x - old.x), y=old.y + near * (view.y - old.y))
+        elif self._turned <= 0.0:
+            self._view = view
+        if self._turned <= 0.0 or not self._unroll.is_good:
+            return image
+        place = (float(KINDS.index(self._view.kind)), self._view.x, self._view.y, INNER)
+        size = tuple(max(side, UNROLLED * small) for side, small in zip(image.size, picture.before.shape[1::-1], strict=True))
+        return self._run(self._unroll, self._unrolled, image, size, values | {"u_view": place, "u_turned": self._turned})
 
     def _run(self, step: Pass, canvas: Canvas, image: moderngl.Texture, size, values, **more) -> moderngl.Texture:
         canvas.use(size)
@@ -450,6 +474,7 @@ class Screen:
         for look in (*range(1, len(LOOKS) + 1), 1):
             for dt in (LOOK_FADE / 2, LOOK_FADE):
                 self.draw(picture, (64, 36), Knobs(look=look, hud=True, help=True), (".",), dt=dt)
+        self.draw(replace(picture, view=View("ahead")), (64, 36), Knobs(), dt=LOOK_FADE)
         self.output, self.card = Output(mirror=True, gamma=1.1), (".",)
         self.draw(picture, (64, 36), Knobs(), dt=LOOK_FADE)
         self.output, self.card = Output(), ()
@@ -458,5 +483,6 @@ class Screen:
         self.context.finish()
         self._reaction, self._clock, self._head, self._last_time = Reaction(), 0.0, 0.0, 0.0
         self._limiter = limit.Guard() if self._limiter is not None else None
+        self._view, self._turned = None, 0.0
         self._history.release()
         self._history = Canvas(self.context)

@@ -6,10 +6,9 @@ frames, measures what the network will be told, and says what it left out. Knows
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -18,23 +17,24 @@ import numpy as np
 from vj.errors import FootageError
 from vj.signals import CONTROL_NAMES
 from vj.train import large, measure
-from vj.video import read_frames, video_info
+from vj.train.sources import Source, find, open_all, slowed
+from vj.view import View
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-FILMS = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts", ".wmv", ".ogv", ".gif", ".flv")
+STATE = 2  # of this program: what another one has prepared and kept is prepared anew
 LEAST_SECONDS, GOOD_SECONDS = 1.0, 3.0  # of all clips together: less is refused, less is mentioned
 LEAST_FRAMES = 10  # between two cuts
 REPEATS = 3  # so many equal frames in a row are a fault of the film; more are a halt
 SAME = 0.25 / 255  # mean |difference| of equal frames; where frames differ much, coding leaves more in equal ones
 LEAP = 2 / 255  # the least that moving on after a repeated frame changes; less is a train that comes to rest
-BLACK = 20  # of 255
 SLOW = 0.6  # px a frame: slower footage is thinned out
-LOOKS = 48  # frames that are looked at for borders
 
 
 @dataclass(frozen=True, slots=True)
 class FootageCard:
-    """What a prepared folder holds. clips: {name, start, stop}; usual and motions: see vj.train.measure."""
+    """What a prepared folder holds. clips: {name, start, stop}; usual and motions: see vj.train.measure.
+
+    view: {kind, x, y} of vj.view.View, how pictures are laid out here and are to be laid back; empty: as they are.
+    """
 
     height: int
     width: int
@@ -44,6 +44,7 @@ class FootageCard:
     left_out: list[str]
     usual: dict
     motions: list[list[float]]
+    view: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +76,24 @@ def prepare(
     height: int = 96,
     width: int = 160,
     progress: Callable[[float, str], None] | None = None,
+    view: str | None = None,
 ) -> FootageCard:
     """Prepares all sources (videos, folders of pictures, folders of videos) into the folder `out`.
 
-    progress is told (share done 0..1, what is done now). `out` is written aside and renamed: whole or not at all; an
+    progress is told (share done 0..1, what is done now). view: one of vj.view.KINDS or "passing"; None: as the footage
+    goes. `out` is written aside and renamed: whole or not at all; an
     older prepared folder there is replaced. Raises FootageError if nothing usable is left or `out` is something else.
     """
     out = Path(out)
     if out.exists() and not (out.is_dir() and ((out / "card.json").is_file() or not any(out.iterdir()))):
         raise FootageError(f"{out} exists and is no prepared footage: choose another folder or remove it.")
     tell = progress or (lambda share, what: None)
-    found, left_out = _find(sources)
+    found, left_out = find(sources)
     aside = out.with_name(f".{out.name}.{os.getpid()}.part")
     shutil.rmtree(aside, ignore_errors=True)
     try:
         aside.mkdir(parents=True)
-        card = _prepare(found, left_out, aside, (height, width), tell)
+        card = _prepare(found, left_out, aside, (height, width), view, tell)
         _swap(aside, out)
     except OSError as error:
         raise FootageError(f"{out} cannot be written ({(error.strerror or str(error)).lower()}): free some room or choose "
@@ -120,100 +123,6 @@ def load(folder: Path) -> Footage:
     return Footage(card, frames, np.asarray(controls, np.float32))
 
 
-# ------------------------------------------------------------------------------------------------------------ sources
-def _find(sources) -> tuple[list[Path | list[Path]], list[str]]:
-    """What to read: a video's path, or the list of pictures that make one clip. And sentences on what is neither."""
-    found, left_out = [], []
-    for source in map(Path, sources):
-        if not source.exists():
-            raise FootageError(f"There is no {source}: give videos or folders that exist.")
-        if source.is_file():
-            if source.suffix.lower() in PICTURES:
-                left_out.append(f"{source.name}: one picture is no footage; give the folder that holds the pictures.")
-            else:
-                found.append(source)
-            continue
-        inside = sorted((p for p in source.iterdir() if p.is_file() and not p.name.startswith(".")), key=_natural)
-        pictures = [p for p in inside if p.suffix.lower() in PICTURES]
-        films = [p for p in inside if p.suffix.lower() in FILMS]
-        found += films
-        if len(pictures) > 1:
-            found.append(pictures)
-        elif not films:
-            left_out.append(f"{source.name}: a folder with {'one picture' if pictures else 'no picture or video'}; "
-                            "give a video, or a folder of many pictures in order.")
-    if not found:
-        raise FootageError("There is nothing to learn from: " + (" ".join(left_out) or "give at least one video."))
-    return found, left_out
-
-
-def _natural(path: Path):
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", path.name)]
-
-
-def _name(source) -> str:
-    return source.name if isinstance(source, Path) else source[0].parent.name
-
-
-def _pictures(paths: list[Path], size: tuple[int, int] | None) -> Iterator[np.ndarray]:
-    for path in paths:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)  # turned upright by its EXIF, 16 bit reduced to 8
-        if picture is not None:
-            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-            yield picture if size is None else _fit(picture, size[1], size[0])
-
-
-def _reader(source) -> tuple[Callable[[], Iterator[np.ndarray]], float, int]:
-    """(makes an iterator of frames of middling size, fps, about how many). Raises FootageError."""
-    if isinstance(source, list):
-        first = next(_pictures(source, None), None)
-        if first is None:
-            raise FootageError("none of its pictures can be read.")
-        wide, fps, count, tall = first.shape[1] / first.shape[0], 24.0, len(source), first.shape[0]
-    else:
-        info = video_info(source)
-        wide, fps, count, tall = info.width / info.height, info.fps, info.count, info.height
-    high = min(360 if wide >= 1 else round(360 / wide), tall)
-    size = (max(round(high * wide), 2), high)
-    if isinstance(source, list):
-        return lambda: _pictures(source, size), fps, count
-    return lambda: read_frames(source, size), fps, count
-
-
-def _fit(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scaled by area and cut on both sides to height x width."""
-    h, w = frame.shape[:2]
-    scale = max(height / h, width / w)
-    wide, high = min(w, round(width / scale)), min(h, round(height / scale))
-    x, y = (w - wide) // 2, (h - high) // 2
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(frame[y : y + high, x : x + wide], (width, height), interpolation=how)
-
-
-def _borders(frames: Iterator[np.ndarray], count: int) -> tuple[slice, slice] | None:
-    """Rows and columns inside burnt-in black borders; None if all is black. Looks at frames from all over the source."""
-    every, brightest, taken = max(count // LOOKS, 1), None, 0
-    for i, frame in enumerate(frames):
-        if i % every == 0:
-            luma = frame.max(2)
-            brightest = luma if brightest is None else np.maximum(brightest, luma)
-            taken += 1
-            if taken >= LOOKS:
-                break
-    if brightest is None:
-        raise FootageError("no frame of it decodes.")
-    lit = brightest > BLACK + 8
-    rows, columns = np.flatnonzero(lit.mean(1) > 0.02), np.flatnonzero(lit.mean(0) > 0.02)
-    if not len(rows) or not len(columns):
-        return None
-
-    def inside(marks, size):  # a border is cut 2 px deeper, its edge is soft; a sliver at one side only is no border
-        a, b = int(marks[0]), int(marks[-1]) + 1
-        return slice(a + 2 if a > 1 else 0, b - 2 if size - b > 1 else size)
-
-    return inside(rows, lit.shape[0]), inside(columns, lit.shape[1])
-
-
 def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
     """(frame, how many were dropped before it): short runs of equal frames are passed over, long ones are a halt."""
     last, waiting, usual = None, [], 0.0
@@ -237,19 +146,21 @@ def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray,
 
 
 # ---------------------------------------------------------------------------------------------------------- preparing
-def _prepare(found, left_out, folder: Path, size: tuple[int, int], tell) -> FootageCard:
+def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | None, tell) -> FootageCard:
+    tell(0.0, "looking which way it goes")
+    opened, views = open_all(found, asked, left_out), []
     takes: list[_Take] = []
     weights: list[tuple[int, float]] = []  # frames and fps of each source
     with open(folder / "frames.bin", "w+b") as store:
-        for number, source in enumerate(found):
-            name = _name(source)
-            share = lambda part, number=number: (number + part) / len(found) * 0.9  # noqa: E731
-            tell(share(0.0), name)
+        for number, source in enumerate(opened):
+            share = lambda part, number=number: (number + part) / len(opened) * 0.9  # noqa: E731
+            tell(share(0.0), source.name)
             try:
-                new, fps, words = _take(source, name, store, size, folder, lambda part: tell(share(part), name))  # noqa: B023
+                new, fps, words = _take(source, store, size, folder, lambda part: tell(share(part), source.name))  # noqa: B023
             except FootageError as error:
-                left_out.append(str(error) if name in str(error) else f"{name}: {error}")
+                left_out.append(str(error) if source.name in str(error) else f"{source.name}: {error}")
                 continue
+            views.append(source.heading.view)
             left_out += words
             takes += new
             weights.append((sum(t.stop - t.start for t in new), fps))
@@ -276,6 +187,7 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], tell) -> Foot
         height=size[0], width=size[1], fps=round(float(fps), 3), count=count,
         clips=[{"name": t.name, "start": t.start, "stop": t.stop} for t in takes],
         left_out=left_out, usual=usual, motions=[[round(float(v), 4) for v in d] for d in ways],
+        view={} if views[0].is_flat else asdict(views[0]),
     )  # fmt: skip
     np.save(folder / "controls.npy", controls)
     (folder / "card.json").write_text(json.dumps(asdict(card), indent=1), "utf-8")
@@ -284,35 +196,23 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], tell) -> Foot
     return card
 
 
-def _take(source, name, store, size, folder, tell) -> tuple[list[_Take], float, list[str]]:
+def _take(source: Source, store, size, folder, tell) -> tuple[list[_Take], float, list[str]]:
     """Reads one source into the store (at its end). Returns its takes, fps and sentences. Raises FootageError."""
-    begin = store.tell() // (size[0] * size[1] * 3)
-    open_source, fps, count = _reader(source)
-    inside = _borders(open_source(), count)
-    if inside is None:
-        raise FootageError(f"{name} is black all through: leave it out.")
-    words = []
-    first = next(open_source()).shape
-    cut = [inside[0].start, first[0] - (inside[0].stop or first[0]), inside[1].start, first[1] - (inside[1].stop or first[1])]
-    if any(cut):
-        where = [f"{100 * c / first[k // 2]:.0f} % at the {side}" for k, (c, side) in
-                 enumerate(zip(cut, ("top", "bottom", "left", "right"), strict=True)) if c]  # fmt: skip
-        words.append(f"{name}: black borders are taken off ({', '.join(where)}).")
-    fitted = lambda: (_fit(frame[inside], *size) for frame in open_source())  # noqa: E731
-
-    stride = _stride(fitted())
+    begin, name, fps = store.tell() // (size[0] * size[1] * 3), source.name, source.fps
+    words, count = list(source.words), source.count * slowed(source)
+    stride = _stride(source.laid_out(*size))
     if stride > 1:
         words.append(f"{name}: moves so slowly that only each {stride}. frame follows the last, {stride} times over.")
     takes, repeated, at = [], 0, begin
     for phase in range(stride):
-        chosen = (f for i, f in enumerate(fitted()) if i % stride == phase)
+        chosen = (f for i, f in enumerate(source.laid_out(*size)) if i % stride == phase)
         new, dropped, at = _cut(chosen, name, store, at, lambda n, phase=phase: tell(min(n * stride / max(count, 1), 1.0)))
         takes, repeated = takes + new, repeated + dropped
     if repeated:
         words.append(f"{name}: {repeated} repeated frames are dropped.")
         fps *= (at - begin) / (at - begin + repeated)  # what is left follows more slowly
     kept = _sift(takes, name, store, begin, size, stride, words)
-    large.keep(source, inside, first[:2], count, size, folder)
+    large.keep(source, size, folder)
     return kept, fps, words
 
 
@@ -415,7 +315,8 @@ def _sheet(card: FootageCard, frames: np.ndarray, controls: np.ndarray) -> np.nd
     """A contact sheet, uint8 RGB: 24 frames from all over, and below how the six controls ran."""
     w = card.width
     picks = np.linspace(0, card.count - 1, 24).astype(int)
-    rows = [np.hstack([frames[i] for i in picks[k : k + 6]]) for k in range(0, 24, 6)]
+    view = View(**card.view)
+    rows = [np.hstack([view.lay_back(frames[i]) for i in picks[k : k + 6]]) for k in range(0, 24, 6)]
     plot = np.full((6 * 56, 6 * w, 3), 24, np.uint8)
     colours = ((240, 240, 240), (130, 190, 255), (150, 230, 150), (255, 170, 90), (255, 235, 120), (255, 120, 120))
     for k, name in enumerate(CONTROL_NAMES):

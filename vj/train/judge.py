@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vj.model import world as worlds
-from vj.model.generator import Generator
+from vj.model.generator import Generator, view_of
 from vj.model.mender import EVERY
 from vj.model.net import CODE_DIMS, CODES, DIGITS, HISTORY, Net
 from vj.model.prior import Dice
@@ -46,7 +46,7 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
         "step": card.step, "frames": frames, "held_back_frames": sum(b - a for a, b in reference.held),
         "unseen": reference.held != reference.training,  # False: too short to hold anything back
     }  # fmt: skip
-    return Report((*found.figures, *seen.figures, *spent.figures), sheet(seen.pictures), about)
+    return Report((*found.figures, *seen.figures, *spent.figures), sheet(seen.pictures, view_of(card)), about)
 
 
 def judge_player(player: Player, reference: Reference, frames: int, progress=None, effort: float = 1.0) -> Findings:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from vj.errors import FootageError
+from vj.train.sources import Source, lay_out
 from vj.video import read_frames, video_info
 
 FOLDER = "large"  # in a prepared folder
@@ -18,28 +19,28 @@ QUALITY = 95  # of the JPEG files
 SCALE = 4  # as large as the frames, at most
 
 
-def keep(source: Path | list[Path], inside: tuple[slice, slice], seen: tuple[int, int], count: int, size: tuple[int, int],
-         folder: Path) -> int:  # fmt: skip
-    """Writes pictures of a video, or of a list of pictures, as folder/large/*.jpg; how many.
+def keep(source: Source, size: tuple[int, int], folder: Path) -> int:
+    """Writes pictures of a source as folder/large/*.jpg, laid out as its frames are; how many.
 
-    inside: rows and columns that are not black border, in a picture of `seen` (height, width) px; count: frames of the
-    source, about; size: (height, width) px of the small frames. A source that is too small or cannot be read gives none.
+    size: (height, width) px of the small frames. A source that is too small or cannot be read gives none.
     """
-    every = max(count // MOST, 1)
+    every = max(source.count // MOST, 1)
     try:
-        if isinstance(source, list):
-            pictures = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in source[::every])
+        if isinstance(source.path, list):
+            pictures = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in source.path[::every])
             pictures = (picture[..., ::-1] for picture in pictures if picture is not None)
         else:
-            info = video_info(source)
-            pictures = read_frames(source, (info.width, info.height), every)
+            info = video_info(source.path)
+            pictures = read_frames(source.path, (info.width, info.height), every)
         home, first = folder / FOLDER, len(list((folder / FOLDER).glob("*.jpg")))
         home.mkdir(exist_ok=True)
         written = 0
         for picture in pictures:
-            large = _cut(picture, inside, seen, size)
+            large = _cut(picture, source.inside, source.size, size)
             if large is None or written >= MOST:
                 break
+            if not source.heading.view.is_flat:
+                large = lay_out(large, source.heading.view, *large.shape[:2])
             cv2.imwrite(str(home / f"{first + written:05d}.jpg"), large[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             written += 1
         return written

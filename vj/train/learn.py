@@ -190,7 +190,7 @@ class Learner:
         card = Card(
             architecture=ARCHITECTURE, height=net.config.height, width=net.config.width, fps=self.footage.card.fps,
             controls=CONTROL_NAMES, config=config, step=self.steps, loss=round(self.loss, 5), figures=figures,
-            recipe=self.recipe, footage=self.source,
+            recipe=self.recipe, footage=self.source, view=self.footage.card.view,
         )  # fmt: skip
         return card, {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from rich.table import Table
 
+from vj.view import WINDOW, View
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -106,12 +108,12 @@ class Report:
             raise OSError(f"cannot write {path}")
 
 
-def sheet(pictures: dict[str, list[tuple[str, np.ndarray]]], columns: int = 6, width: int = 240) -> np.ndarray:
-    """All pictures with their labels, row after row, uint8 (h, w, 3)."""
+def sheet(pictures: dict[str, list[tuple[str, np.ndarray]]], view: View = WINDOW, columns=6, width=240) -> np.ndarray:
+    """All pictures with their labels, row after row, laid back as the view says; uint8 (h, w, 3)."""
     bands = []
     for items in pictures.values():
         for k in range(0, len(items), columns):
-            cells = [_cell(label, frame, width) for label, frame in items[k : k + columns]]
+            cells = [_cell(label, view.lay_back(frame), width) for label, frame in items[k : k + columns]]
             cells += [np.zeros_like(cells[0])] * (columns - len(cells))
             bands.append(np.hstack(cells))
         bands.append(np.full((6, columns * width, 3), 40, np.uint8))
