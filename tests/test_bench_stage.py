@@ -1,9 +1,10 @@
 """The stage bench: its measures on pictures whose worth is known, and its runner on real passes."""
 
+import cv2
 import numpy as np
 import pytest
 
-from vj.bench_stage import SOURCE, Runner, edges, enlarged, measured, moved, psnr, ssim, view
+from vj.bench_stage import SOURCE, Runner, edges, enlarged, estimated, measured, moved, psnr, ssim, view
 from vj.errors import ScreenError
 from vj.render.window import HeadlessWindow
 
@@ -29,6 +30,14 @@ def test_the_measures_say_what_they_should():
 def test_moving_along_the_flow_beats_fading_where_things_pass(runner):
     rows = moved(runner, [view(4 * k) for k in range(9)])
     assert rows["flow"][0] > rows["fade"][0] + 3 > rows["repeat"][0] + 3 and rows["flow"][1] > rows["fade"][1]
+
+
+@pytest.mark.parametrize("step", [3, 40])
+def test_small_and_large_steps_are_found(step):
+    rough = np.random.default_rng(0).integers(0, 256, (12, 50, 3), dtype=np.uint8)
+    wall = cv2.resize(rough, (400, 96), interpolation=cv2.INTER_CUBIC)
+    flow = estimated(wall[:, 100:260], wall[:, 100 + step : 260 + step])
+    assert np.abs(flow[:, 50:-50] - (-step, 0)).max() < 1  # px; what has left or come in has no match
 
 
 def test_each_way_to_enlarge_is_measured_and_none_is_absurd(runner):

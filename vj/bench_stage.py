@@ -22,6 +22,7 @@ from vj.video import read_frames
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 SOURCE = (160, 96)
+FARTHEST, MATCHED = 0.3, 9  # of the width, that is looked for along the rows; px of a block
 HEARD = AudioFeatures(loudness=1.2, low=1.0, low_mid=1.0, high_mid=1.0, high=1.0, kick=0.5, snare=0.5, hat=0.5, tempo=120.0)
 
 
@@ -203,15 +204,36 @@ class Runner:
 
 
 def moved(runner: Runner, frames: list[np.ndarray]) -> dict[str, tuple[float, float]]:
-    """Mean PSNR and SSIM of the frames left out, brought back in three ways. The flow is estimated (DIS)."""
-    dis, grey = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), lambda f: cv2.cvtColor(f, cv2.COLOR_RGB2GRAY)
+    """Mean PSNR and SSIM of the frames left out, brought back in three ways. The flow is estimated from the two beside them."""
     rows: dict[str, list] = {"repeat": [], "fade": [], "flow": []}
     for before, truth, after in zip(frames[::2], frames[1::2], frames[2::2], strict=False):
-        flow = -dis.calc(grey(after), grey(before), None)
+        flow = estimated(before, after)
         shown = {"repeat": before, "fade": runner.blend(before, after, None, 0.5), "flow": runner.blend(before, after, flow, 0.5)}
         for name, picture in shown.items():
             rows[name].append((psnr(picture, truth), ssim(picture, truth)))
     return {name: tuple(np.mean(values, 0)) for name, values in rows.items()}
+
+
+def estimated(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """float32 (H, W, 2) px, as Picture.flow: DIS (Kroeger et al. 2016), and where it explains the step clearly better, DIS begun
+    from what block matching along the rows has found: what goes by at a quarter of the width a frame DIS alone never finds."""
+    a, b = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after))
+    dis, (height, width) = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), a.shape
+    near = -dis.calc(b, a, None)
+    least, jump = np.full(a.shape, np.inf, np.float32), np.zeros((height, width, 2), np.float32)
+    for shift in range(-int(FARTHEST * width), int(FARTHEST * width) + 1, 2):
+        moved = cv2.warpAffine(a, np.float32([[1, 0, shift], [0, 1, 0]]), (width, height), borderMode=cv2.BORDER_REPLICATE)
+        cost = cv2.blur(cv2.absdiff(moved, b).astype(np.float32), (MATCHED, MATCHED)) + 0.02 * abs(shift)
+        jump[cost < least, 0] = shift
+        least = np.minimum(least, cost)
+    far = -dis.calc(b, a, -jump)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+
+    def unexplained(flow: np.ndarray) -> np.ndarray:
+        there = cv2.remap(a, x - flow[..., 0], y - flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.blur(cv2.absdiff(there, b).astype(np.float32), (MATCHED, MATCHED))
+
+    return np.where((unexplained(far) < unexplained(near) - 1)[..., None], far, near).astype(np.float32)
 
 
 def enlarged(runner: Runner, frames: list[np.ndarray]) -> dict[str, tuple[float, float, float]]:
