@@ -396,7 +396,7 @@ def _display_rate(settings: Settings, window, screen: Screen, generator) -> floa
     """Pictures a second that the drawing leaves room for, at most the monitor's own; chooses the upscaler too."""
     frame = generator.step(Controls())
     generator.reset(settings.seed)
-    picture = Picture(frame.pixels, frame.pixels, frame.flow, 0.5, 0.0)
+    picture = Picture(frame.pixels, frame.pixels, frame.flow, 0.5, 0.0, view=frame.view)
     own, soft = window.rate, screen.is_software
     share = settings.soft_share if soft else settings.display_share
     rates = (own, *(r for r in settings.display_rates if r < own))

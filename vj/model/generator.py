@@ -17,7 +17,7 @@ from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-8"
+ARCHITECTURE = "transport-9"
 
 
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too

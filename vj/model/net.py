@@ -133,6 +133,7 @@ class Trunk(nn.Module):
         self.top_out = Block(a)
         self.head = nn.Conv2d(a, config.classes + 1 + 12, 3, padding=1)  # classes, touch-up logit, touch-up colours
         self.evidence = nn.Parameter(torch.zeros(()))  # nobody tells it that what moves goes on: it finds that out
+        self.register_buffer("recent", torch.zeros(()))  # 0..1, how much of that is the last step alone, not the last three too
         with torch.no_grad():
             self.head.weight.mul_(0.1)
             self.head.bias.zero_()
@@ -150,9 +151,10 @@ class Trunk(nn.Module):
         self.head.bias[rows] *= 1 - share
         self.head.bias[self.classes] += share * SELDOM
 
-    def forward(self, history: torch.Tensor, misfit: torch.Tensor, told: torch.Tensor, code: torch.Tensor):
+    def forward(self, history: torch.Tensor, misfit: torch.Tensor, doubt: torch.Tensor, told: torch.Tensor, code: torch.Tensor):
         """history (B, 9, H, W) 0..1 newest first; misfit (B, K, H/2, W/2): how badly each class's displacement explains
-        the last step (a cost volume, as in PWC-Net, Sun et al. 2018); told (B, TOLD); code (B, D, rows) of what enters.
+        the last steps (a cost volume, as in PWC-Net, Sun et al. 2018), doubt the same as it counts
+        against it; told (B, TOLD); code (B, D, rows) of what enters.
 
         Returns class logits (B, K+1, H/2, W/2) with the touch-up last, to be doubled; touch-up colours (B, 3, H, W) 0..1;
         features (B, a, H/2, W/2).
@@ -174,7 +176,7 @@ class Trunk(nn.Module):
         h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
         h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)[..., :tall, :wide]
         out = self.head(F.silu(h))
-        against = planes.blur(misfit) * (10 * self.evidence)
+        against = planes.blur(doubt) * (10 * self.evidence)
         logits = torch.cat([out[:, : self.classes] - against, out[:, self.classes : self.classes + 1]], 1)
         colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
         return logits.float().contiguous() * 4, colours, h

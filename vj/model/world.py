@@ -63,15 +63,17 @@ def history(world: World) -> torch.Tensor:
     return torch.cat([world.shown[back] for back in HISTORY], 1)
 
 
-def misfit(net: Net, world: World) -> torch.Tensor:
-    """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, and the last three, in luma:
-    what passed in front is told by the one, two motions nearly alike by the other."""
+def misfit(net: Net, world: World) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two (B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, and the last three, in luma:
+    what passed in front is told by the one, two motions nearly alike by the other. The second is what counts against a class:
+    in the noise of a camera the last step tells more (net.trunk.recent)."""
     now, *before = (_luma(world.shown[back]) for back in (0, 1, HISTORY[-1]))
-    vertical, wrong = bool((net.bank[:, 1] != 0).any()), 0.0
+    vertical, wrong = bool((net.bank[:, 1] != 0).any()), []
     for frame, speed in zip(before, (world.speeds[:, :1], world.speeds.sum(1, keepdim=True)), strict=True):
         moved, _ = transport.candidates(frame, net.bank[None] * speed[..., None], vertical)
-        wrong = wrong + (moved[:, :, 0] - now).abs()
-    return (planes.halve(wrong) * 5).clamp(0, 1)
+        wrong.append((moved[:, :, 0] - now).abs())
+    both, recent = (planes.halve(wrong[0] + wrong[1]) * 5).clamp(0, 1), net.trunk.recent
+    return both, both if not recent else both + ((planes.halve(wrong[0]) * 5).clamp(0, 1) - both) * recent
 
 
 def _luma(frame: torch.Tensor) -> torch.Tensor:
@@ -108,7 +110,8 @@ def step(
     K, S = net.config.classes, net.config.strip
     told = tell(net, world.speeds[:, 0], controls, noise)
     dtype = next(net.trunk.parameters()).dtype
-    logits, colours, features = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
+    wrong, doubt = (part.to(dtype) for part in misfit(net, world))
+    logits, colours, features = net.trunk(history(world).to(dtype), wrong, doubt, told.to(dtype), code)
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
     lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
