@@ -72,7 +72,7 @@ def paces(bank: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 def medians(image: torch.Tensor) -> torch.Tensor:
     """Of each row, of every fourth pixel: (B, 3, H, W) -> (B, 3, H, 1)."""
-    return image[..., ::4].median(3, keepdim=True).values
+    return planes.median(image[..., ::4])
 
 
 def choices(image: torch.Tensor, median: torch.Tensor) -> torch.Tensor:

@@ -67,11 +67,9 @@ def misfit(net: Net, world: World) -> torch.Tensor:
     """(B, K, H/2, W/2) 0..1: how badly each class's displacement explains the last step shown, and the last three, in luma:
     what passed in front is told by the one, two motions nearly alike by the other."""
     now, *before = (_luma(world.shown[back]) for back in (0, 1, HISTORY[-1]))
-    vertical, wrong = bool((net.bank[:, 1] != 0).any()), 0.0
-    for frame, speed in zip(before, (world.speeds[:, :1], world.speeds.sum(1, keepdim=True)), strict=True):
-        moved, _ = transport.candidates(frame, net.bank[None] * speed[..., None], vertical)
-        wrong = wrong + (moved[:, :, 0] - now).abs()
-    return (planes.halve(wrong) * 5).clamp(0, 1)
+    speeds = torch.stack([world.speeds[:, 0], world.speeds.sum(1)], 1)[..., None, None]
+    vertical = bool((net.bank[:, 1] != 0).any())
+    return (transport.unlike(now, torch.cat(before, 1), net.bank * speeds, vertical) * 5).clamp(0, 1)
 
 
 def _luma(frame: torch.Tensor) -> torch.Tensor:
@@ -119,16 +117,17 @@ def step(
         brought = _brought(world.classes, whole)
         loyal = LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1)
         logits[:, :K] += COMPANY * planes.box(brought, 5, 5) + loyal * brought
-    logits = planes.double(logits)
-    classes = planes.best(logits[:, :K])[1][:, 0]
+    logits = planes.doubled(logits)
+    surest, classes = planes.best(logits[..., :K, :, :])
+    classes = planes.together(classes)[:, 0]
     moved, entered = transport.move(lattice, classes, whole)
     behind = world.behind or hidden.nothing(lattice.device)
     if world.classes is not None:
         moved, classes, behind = hidden.step(behind, lattice, light, world.classes, moved, classes, whole, net.bank)
-    touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    touched = (logits[..., K:, :, :] > surest) & (controls[:, 0] > 0).view(-1, 1, 1, 1, 1, 1)
     if touched.any():  # seldom; only then the sum is worth its time
-        touched &= logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)
-        moved = torch.where(touched, colours.float(), moved)
+        touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
+        moved = torch.where(planes.together(touched), colours.float(), moved)
     known = moved.clamp(max=1)
     usual, opened = transport.usual(moved, S), entered[..., -S:]
     around = usual[:, 1].clamp(max=1)
@@ -190,7 +189,7 @@ def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> tuple[to
     but not alone: what differs from the footage's principal components by more than it does there goes back, too. Within
     all that, and where the world stands, nothing is touched. A line that a thing has left behind has no row's colour: it ends.
     """
-    median = lattice[..., ::4].median(3).values  # (B, 3, H)
+    median = planes.median(lattice[..., ::4])[..., 0]  # (B, 3, H)
     luma = _luma(lattice).mean((1, 2, 3)).view(-1, 1, 1).clamp(min=1 / 255)
     rows, low, high = homely_rows(net, median / luma)
     goes = HOMING * (controls[:, 0] > 0).view(-1, 1, 1) * (rows * luma - median)
