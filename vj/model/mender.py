@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vj.model import planes
+from vj.model.laid import Conv
 
 REACHES = (2, 4, 6, 10, 16, 24)  # px along its row, both ways, from which a pixel may be mended
 BESIDE = tuple(side * by for by in REACHES for side in (-1, 1))
@@ -31,12 +32,12 @@ class Mender(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem = nn.Conv2d(SEEN, WIDE, 3, padding=1)
-        self.near = nn.Conv2d(WIDE, WIDE, 3, padding=1)
-        self.down = nn.Conv2d(WIDE, WIDER, 3, 2, 1)
-        self.far = nn.ModuleList([nn.Conv2d(WIDER, WIDER, 3, padding=1) for _ in range(3)])
-        self.both = nn.Conv2d(WIDE + WIDER, WIDE, 3, padding=1)
-        self.head = nn.Conv2d(WIDE, 4 * CHOICES, 1)
+        self.stem = Conv(SEEN, WIDE, 3, padding=1)
+        self.near = Conv(WIDE, WIDE, 3, padding=1)
+        self.down = Conv(WIDE, WIDER, 3, 2, 1)
+        self.far = nn.ModuleList([Conv(WIDER, WIDER, 3, padding=1) for _ in range(3)])
+        self.both = Conv(WIDE + WIDER, WIDE, 3, padding=1)
+        self.head = Conv(WIDE, 4 * CHOICES, 1)
         self.forget()
 
     @torch.no_grad()
@@ -51,10 +52,10 @@ class Mender(nn.Module):
         (B, CHOICES, 4, H/2, W/2), the four of each 2x2 pixels row by row."""
         around = planes.box(image, 5, 9)
         parts = ((image - 0.5) * 2, (image - median) * 5, (image - around) * 8, pace * 0.3)
-        parts = [F.pixel_unshuffle(part, 2) for part in parts]
-        B, _, h, w = parts[0].shape
-        high = torch.linspace(-1, 1, h, device=image.device).view(1, 1, -1, 1).expand(B, 1, h, w)
-        x = torch.cat([*parts, high], 1).to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last)
+        x = planes.unshuffled(torch.cat(parts, 1).to(self.stem.weight.dtype))
+        B, _, h, w = x.shape
+        high = torch.linspace(-1, 1, h, device=image.device).to(x.dtype).view(1, 1, -1, 1).expand(B, 1, h, w)
+        x = torch.cat([x, high.contiguous(memory_format=torch.channels_last)], 1)
         x = F.silu(self.stem(x))
         x = x + F.silu(self.near(x))
         y = F.silu(self.down(x))

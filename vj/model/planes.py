@@ -54,6 +54,16 @@ def _share(H: int, W: int, tall: int, wide: int, device: torch.device, dtype: to
     return (1 / (sides[0][:, None] * sides[1])).to(dtype)
 
 
+def unshuffled(x: torch.Tensor) -> torch.Tensor:
+    """F.pixel_unshuffle by 2, channels last: (B, C, H, W) -> (B, 4 C, H/2, W/2). Two px that stay together go as one number of
+    twice the size: a quarter of the time."""
+    if x.requires_grad:
+        return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+    pairs = x.contiguous().view(torch.int64 if x.element_size() == 4 else torch.int32)
+    pairs = pairs.unflatten(2, (-1, 2)).transpose(2, 3).flatten(1, 2).contiguous(memory_format=torch.channels_last)
+    return pairs.permute(0, 2, 3, 1).view(x.dtype).permute(0, 3, 1, 2)
+
+
 def median(x: torch.Tensor) -> torch.Tensor:
     """Of each row, of an even number the lower: (..., W) float32 -> (..., 1). By numpy where it can be: torch takes ten times
     as long."""

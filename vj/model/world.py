@@ -106,7 +106,7 @@ def step(
     K, S = net.config.classes, net.config.strip
     told = tell(net, world.speeds[:, 0], controls, noise)
     dtype = next(net.trunk.parameters()).dtype
-    logits, colours, features = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
+    logits, touch, features = net.trunk(history(world).to(dtype), misfit(net, world).to(dtype), told.to(dtype), code)
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
     lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
@@ -127,7 +127,7 @@ def step(
     touched = (logits[..., K:, :, :] > surest) & (controls[:, 0] > 0).view(-1, 1, 1, 1, 1, 1)
     if touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
-        moved = torch.where(planes.together(touched), colours.float(), moved)
+        moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
     known = moved.clamp(max=1)
     usual, opened = transport.usual(moved, S), entered[..., -S:]
     around = usual[:, 1].clamp(max=1)
