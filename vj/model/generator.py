@@ -93,8 +93,8 @@ class Generator:
         told = torch.from_numpy(controls.vector())[None].to(self.device)
         code = self.dice.draw(self.world.shown[0], self.world.codes, told)
         self.world = worlds.step(self.net, self.world, told, code, self._quiet, grain=self.dice.grain())
-        flow = -self.world.moved[0][self.world.classes[0]]
-        return ModelFrame(_pixels(self.world.shown[0]), flow.cpu().numpy(), self.version)
+        flow = np.take(-self.world.moved[0].cpu().numpy(), self.world.classes[0].cpu().numpy(), axis=0)
+        return ModelFrame(_pixels(self.world.shown[0]), flow, self.version)
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.

@@ -14,14 +14,15 @@ import torch.nn.functional as F
 def box(x: torch.Tensor, tall: int = 3, wide: int = 3, counted: bool = True) -> torch.Tensor:
     """Mean over tall x wide (odd) around each pixel, same size. (..., H, W).
 
-    counted: over the pixels that are inside the picture; else what lies outside counts as 0.
+    counted: over the pixels that are inside the picture; else what lies outside counts as 0. uint8 is for sums below 256 alone.
     """
     H, W = x.shape[-2:]
     p = F.pad(x, (0, 0, tall // 2, tall // 2))
     rows = sum((p[..., k : k + H, :] for k in range(2, tall)), p[..., 1 : 1 + H, :]) + p[..., :H, :] if tall > 1 else x
     p = F.pad(rows, (wide // 2, wide // 2))
     total = sum((p[..., k : k + W] for k in range(2, wide)), p[..., 1 : 1 + W]) + p[..., :W] if wide > 1 else rows
-    return total * _share(H, W, tall, wide, x.device, x.dtype) if counted else total / (tall * wide)
+    total = total if total.is_floating_point() else total.float()
+    return total * _share(H, W, tall, wide, x.device, total.dtype) if counted else total / (tall * wide)
 
 
 def blur(x: torch.Tensor) -> torch.Tensor:

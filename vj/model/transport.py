@@ -124,18 +124,15 @@ def _lain(image: torch.Tensor) -> torch.Tensor:
     return image.unflatten(2, (-1, 2)).movedim(3, 0).transpose(3, 4).contiguous()
 
 
-def pick(values: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """values (B, K, 2), classes (B, H, W) int64 -> (B, H, W, 2): each pixel's own entry."""
-    B, H, W = classes.shape
-    return values.gather(1, classes.reshape(B, -1, 1).expand(-1, -1, 2)).reshape(B, H, W, 2)
-
-
 def _flat(classes: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where each pixel comes from, (B, H W) in its picture, and whether that is beyond the right edge (B, 1, H, W)."""
     _B, H, W = classes.shape
-    offset = pick(whole, classes)
-    x = torch.arange(W, device=classes.device) + offset[..., 0]
-    y = torch.arange(H, device=classes.device)[:, None] + offset[..., 1]
-    return y.clamp(0, H - 1) * W + x.clamp(0, W - 1), x > W - 1
+    numbers = classes.flatten(1)
+    x, y = (whole[..., i].gather(1, numbers).view_as(classes) for i in (0, 1))
+    x += torch.arange(W, device=classes.device)
+    y += torch.arange(H, device=classes.device)[:, None]
+    entered = x > W - 1
+    return (y.clamp_(0, H - 1).mul_(W).add_(x.clamp_(0, W - 1))).flatten(1), entered[:, None]
 
 
 def move(image: torch.Tensor, classes: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -145,8 +142,8 @@ def move(image: torch.Tensor, classes: torch.Tensor, whole: torch.Tensor) -> tup
     """
     B, C, H, W = image.shape
     source, entered = _flat(classes, whole)
-    moved = image.flatten(2).gather(2, source.reshape(B, 1, -1).expand(-1, C, -1)).view(B, C, H, W)
-    return moved, entered[:, None]
+    moved = image.flatten(2).gather(2, source[:, None].expand(-1, C, -1)).view(B, C, H, W)
+    return moved, entered
 
 
 def sample(image: torch.Tensor, classes: torch.Tensor, total: torch.Tensor, vertical: bool) -> torch.Tensor:
@@ -154,10 +151,9 @@ def sample(image: torch.Tensor, classes: torch.Tensor, total: torch.Tensor, vert
     B, C, H, W = image.shape
     whole, phase = split(total, vertical)
     source, _ = _flat(classes, whole)
-    plane = phase.gather(1, classes.reshape(B, -1)).view(B, 1, -1)
+    index = source + (phase * (H * W)).gather(1, classes.flatten(1))
     planes = phases(image, vertical).transpose(1, 2).flatten(2)  # (B, C, P*H*W)
-    index = (plane * (H * W) + source.reshape(B, 1, -1)).expand(-1, C, -1)
-    return planes.gather(2, index).view(B, C, H, W).clamp(0, 1)
+    return planes.gather(2, index[:, None].expand(-1, C, -1)).view(B, C, H, W).clamp(0, 1)
 
 
 USUAL, AROUND = 57, 5  # px of a row left of the strip whose median is a proposal, and rows over which another is the median

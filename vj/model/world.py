@@ -84,7 +84,7 @@ def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
 
 def quantise(image: torch.Tensor, brightest: float = 1.0) -> torch.Tensor:
     """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
-    return (image.float().clamp(0, brightest) * 255).round() / 255
+    return image.float().clamp(0, brightest).mul_(255).round_().div_(255)
 
 
 def step(
@@ -115,8 +115,10 @@ def step(
     logits = planes.box(logits, 3, 1)  # one row alone never goes its own way
     if world.classes is not None:
         brought = _brought(world.classes, whole)
-        loyal = LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1)
-        logits[:, :K] += COMPANY * planes.box(brought, 5, 5) + loyal * brought
+        company = COMPANY * planes.box(brought, 5, 5)
+        if (controls[:, 0] < 1).any():
+            company += LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1) * brought
+        logits[:, :K] += company
     logits = planes.doubled(logits)
     surest, classes = planes.best(logits[..., :K, :, :])
     classes = planes.together(classes)[:, 0]
@@ -143,7 +145,8 @@ def step(
         lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
-    past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
+    light = light[..., None, None]
+    past = [(frame * light).clamp_(0, 1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
     return replace(
         world, lattice=lattice, shown=(shown, *past), phase=phase,
@@ -208,19 +211,20 @@ def homely_rows(net: Net, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 def _brought(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-    """Which class has brought each pixel to its place: (B, K, H/2, W/2), 0 or 1.
+    """Which class has brought each pixel to its place: (B, K, H/2, W/2) uint8, 0 or 1.
 
     classes (B, H, W) of the frame before, whole (B, K, 2) px by which each moves on. What is seen of a thing often fits two
     motions alike; pixels that choose on their own tear it (a Potts prior, as in motion segmentation: Murray, Buxton 1987).
     """
     B, H, W = classes.shape
-    there = torch.zeros(B, whole.shape[1], H // 2, W // 2, device=classes.device)
+    there = torch.zeros(B, whole.shape[1], H // 2, W // 2, dtype=torch.bool, device=classes.device)
+    classes = classes.byte()
     for b, moves in enumerate(whole.tolist()):
         for k in torch.bincount(classes[b].flatten()).nonzero()[:, 0].tolist():
             (x, begin_x), (y, begin_y) = (_each_second(by) for by in moves[k])
-            was = classes[b, begin_y::2, begin_x::2] == k
-            there[b, k, y : y + was.shape[0], x : x + was.shape[1]] = was[: max(H // 2 - y, 0), : max(W // 2 - x, 0)]
-    return there
+            was = classes[b, begin_y::2, begin_x::2][: max(H // 2 - y, 0), : max(W // 2 - x, 0)]
+            torch.eq(was, k, out=there[b, k, y : y + was.shape[0], x : x + was.shape[1]])
+    return there.view(torch.uint8)
 
 
 def _each_second(move: int) -> tuple[int, int]:
