@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 ALIKE, NEARLY = 1 / 400, 1 / 6  # widths a frame at speed 1, and share of the quicker: motions nearer than that are one thing's
-BESIDE = (1, -1, 2, -2)  # px along its row from which a pixel is taken where the hidden has a gap
+BESIDE = (0, 1, -1, 2, -2)  # px along its row from which a pixel is taken, in this order: the hidden has gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ def step(
     gaps = covers.gather(0, numbered(was.gather(0, source)) * K + now).nonzero()[:, 0]
     picture = torch.div(gaps, H * W, rounding_mode="floor")
     gaps = gaps[_inside(gaps, shift[now[gaps] + picture * K], H, W)]
+    beside = torch.tensor(BESIDE, device=now.device)
     hidden, at = _moved(hidden, light, rank, shift, steps, H, W, len(now))
-    which = at[gaps]
-    for by in BESIDE:
-        near = at[(gaps + by).clamp(0, len(at) - 1)]
-        which = torch.where((which < 0) & (gaps % W + by >= 0) & (gaps % W + by < W), near, which)
+    column, place = (gaps % W)[:, None] + beside, (gaps[:, None] + beside).clamp_(0, len(at) - 1)
+    found = torch.where((column >= 0) & (column < W), at[place], -1)
+    which = found.gather(1, (found >= 0).byte().argmax(1, keepdim=True))[:, 0]  # the first there is
     gaps, which = gaps[which >= 0], which[which >= 0]
     now[gaps] = hidden.classes[which]
     picture = torch.div(gaps, H * W, rounding_mode="floor")[:, None]

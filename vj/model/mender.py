@@ -9,6 +9,8 @@ Sources: a restoration network in the loop keeps a rollout near the data (Therma
 choices among the picture's own (non-local means, Buades, Coll and Morel 2005).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -61,7 +63,7 @@ class Mender(nn.Module):
         y = F.silu(self.down(x))
         for layer in self.far:
             y = y + F.silu(layer(y))
-        y = y.repeat_interleave(2, 2)[:, :, :h].repeat_interleave(2, 3)[..., :w]
+        y = F.interpolate(y, scale_factor=2, mode="nearest")[:, :, :h, :w]
         x = x + F.silu(self.both(torch.cat([x, y], 1)))
         return (self.head(x).float() * 4).contiguous().unflatten(1, (CHOICES, 4))
 
@@ -89,14 +91,16 @@ def mended(mender: Mender, lattice: torch.Tensor, pace: torch.Tensor, moves: tor
     False, stay as they are."""
     image, median = lattice.clamp(max=1), medians(lattice)
     logits = mender(image, median.clamp(max=1), pace)
-    against = (logits[:, 1:] - logits[:, :1]).clamp(max=50).exp().sum(1)  # odds of all others together
-    wrong = (against > 1 / DOUBTED - 1) & moves.view(-1, 1, 1, 1)
+    others = logits[:, 1:]
+    # Few are in doubt: only of these the odds of all others together are reckoned.
+    doubt = (others.amax(1) - logits[:, 0] > math.log((1 / DOUBTED - 1) / others.shape[1]) - 0.01) & moves.view(-1, 1, 1, 1)
+    b, corner, y, x = doubt.nonzero(as_tuple=True)
+    seen = logits.transpose(0, 1)[:, b, corner, y, x]  # (CHOICES, n)
+    wrong = (seen[1:] - seen[:1]).clamp(max=50).exp().sum(0) > 1 / DOUBTED - 1
     if not wrong.any():
         return lattice
-    which = planes.best(logits[:, 1:].flatten(2, 3))[1].view_as(against)
-    wrong, which = (F.pixel_shuffle(part.float(), 2)[:, 0].long() for part in (wrong, which))  # (B, H, W)
-    b, y, x = wrong.nonzero(as_tuple=True)
-    which = which[b, y, x]
+    which = planes.best(seen[1:, None])[1][0, 0][wrong]
+    b, y, x = b[wrong], (y * 2 + corner // 2)[wrong], (x * 2 + corner % 2)[wrong]
     by = torch.tensor([*BESIDE, 0], device=image.device)[which]
     # From the lattice, not from what is shown of it: what shines too brightly now would be a dark speck when it is darker again.
     beside = lattice[b, :, y, (x + by).clamp(0, lattice.shape[3] - 1)]

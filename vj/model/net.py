@@ -256,7 +256,7 @@ class Painter(nn.Module):
         for block in self.blocks:
             h = block(h)
         out = self.head(F.silu(h))
-        out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1), 2)
+        out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1).contiguous(), 2)
         beside = torch.logit(drawn_on(moved, entered > 0).clamp(0.02, 0.98)).to(dtype)
         grain = GRAINY * torch.sigmoid(out[:, 4 + PROPOSALS :] * 3 - GRAINLESS)
         return torch.sigmoid(out[:, :3] * 3 + self.lean * beside), out[:, 3 : 4 + PROPOSALS] * 3, grain
