@@ -48,7 +48,7 @@ def settle(net: nn.Module) -> None:
     dtypes = {p.dtype for p in net.parameters()}
     if all(_possible(dtype) for dtype in dtypes):
         for layer in net.modules():
-            if hasattr(layer, "laid"):
+            if hasattr(layer, "laid") and not layer.weight.is_inference():  # else nobody would know that they have changed
                 layer.laid = Laid()
 
 

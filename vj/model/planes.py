@@ -58,7 +58,7 @@ def _share(H: int, W: int, tall: int, wide: int, device: torch.device, dtype: to
 def unshuffled(x: torch.Tensor) -> torch.Tensor:
     """F.pixel_unshuffle by 2, channels last: (B, C, H, W) -> (B, 4 C, H/2, W/2). Two px that stay together go as one number of
     twice the size: a quarter of the time."""
-    if x.requires_grad:
+    if x.device.type != "cpu" or x.requires_grad:
         return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
     pairs = x.contiguous().view(torch.int64 if x.element_size() == 4 else torch.int32)
     pairs = pairs.unflatten(2, (-1, 2)).transpose(2, 3).flatten(1, 2).contiguous(memory_format=torch.channels_last)
@@ -77,8 +77,10 @@ def median(x: torch.Tensor) -> torch.Tensor:
 def best(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The greatest of the channels and which it is, the last of equals: (..., K, H, W) -> two (..., 1, H, W)."""
     value, number = x.amax(-3, keepdim=True), torch.arange(x.shape[-3], dtype=x.dtype, device=x.device)
-    # As numbers, not as bool: that comparison takes four times as long.
-    same = torch.eq(x.detach(), value.detach(), out=torch.empty_like(x, requires_grad=False))
+    if x.device.type == "cpu":  # as numbers, not as bool: that comparison takes four times as long
+        same = torch.eq(x.detach(), value.detach(), out=torch.empty_like(x, requires_grad=False))
+    else:
+        same = (x == value).to(x.dtype)
     return value, same.mul_(number.view(-1, 1, 1)).amax(-3, keepdim=True).long()
 
 
