@@ -41,6 +41,20 @@ def test_a_median_is_torchs_own(wide):
     assert learnt.grad.sum() == 2 * 3 * 8
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_unshuffling_is_torchs_own(dtype):
+    x = plane(2, 3, 8, 12).to(dtype)
+    found = planes.unshuffled(x)
+    assert torch.equal(found, F.pixel_unshuffle(x, 2)) and found.is_contiguous(memory_format=torch.channels_last)
+    learnt = x.clone().requires_grad_()
+    assert torch.equal(planes.unshuffled(learnt), found) and planes.unshuffled(learnt).requires_grad
+
+
+def test_bytes_are_counted_exactly():
+    x = (plane(2, 3, 8, 11) > 0).byte()
+    assert torch.equal(planes.box(x, 5, 5), planes.box(x.float(), 5, 5))
+
+
 def test_doubling_is_bilinear():
     x = plane(2, 3, 7, 5)
     theirs = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
