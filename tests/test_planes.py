@@ -32,15 +32,39 @@ def test_training_may_use_what_the_show_asked_for_first():
     assert x.grad.isfinite().all()
 
 
-def test_halves_are_means_of_four():
-    x = plane(2, 3, 8, 12)
-    assert torch.allclose(planes.halve(x), F.avg_pool2d(x, 2), atol=1e-6)
+@pytest.mark.parametrize("wide", [5, 8])
+def test_a_median_is_torchs_own(wide):
+    x = plane(2, 3, 8, 20)[..., :wide]
+    assert torch.equal(planes.median(x), x.median(3, keepdim=True).values)
+    learnt = x.clone().requires_grad_()
+    planes.median(learnt).sum().backward()
+    assert learnt.grad.sum() == 2 * 3 * 8
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_unshuffling_is_torchs_own(dtype):
+    x = plane(2, 3, 8, 12).to(dtype)
+    found = planes.unshuffled(x)
+    assert torch.equal(found, F.pixel_unshuffle(x, 2)) and found.is_contiguous(memory_format=torch.channels_last)
+    learnt = x.clone().requires_grad_()
+    assert torch.equal(planes.unshuffled(learnt), found) and planes.unshuffled(learnt).requires_grad
+
+
+def test_bytes_are_counted_exactly():
+    x = (plane(2, 3, 8, 11) > 0).byte()
+    assert torch.equal(planes.box(x, 5, 5), planes.box(x.float(), 5, 5))
 
 
 def test_doubling_is_bilinear():
     x = plane(2, 3, 7, 5)
     theirs = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(planes.double(x), theirs, atol=1e-6)
+
+
+def test_what_is_put_together_late_is_the_same():
+    x = plane(2, 3, 7, 5)
+    late = planes.together(planes.doubled(x).amax(3, keepdim=True))
+    assert torch.equal(late, planes.double(x).amax(1, keepdim=True))
 
 
 def test_the_best_channel_is_the_greatest():

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
+import torch.nn.functional as F
 from small import SMALL
 
 from vj.model import planes, transport
@@ -59,6 +61,15 @@ def test_candidates_agree_with_sample():
         assert torch.allclose(proposals[:, k].clamp(0, 1)[..., 3:-6], sampled[..., 3:-6], atol=1e-5)
     assert entered.shape == (1, 3, 1, 40)
     assert entered[0, 1, 0].sum() == 3 and entered[0, 0, 0].sum() == 0
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+def test_unlike_is_what_the_candidates_differ_by(vertical):
+    now, *before = (torch.rand(3, 2, 1, 12, 40, generator=torch.Generator().manual_seed(1))).unbind(0)
+    total = torch.rand(2, 2, 5, 2, generator=torch.Generator().manual_seed(2)) * 8 - 3  # of two worlds, from two pictures
+    found = transport.unlike(now, torch.cat(before, 1), total, vertical)
+    each = [transport.candidates(image, total[:, n], vertical)[0][:, :, 0] for n, image in enumerate(before)]
+    assert torch.allclose(found, F.avg_pool2d(sum((moved - now).abs() for moved in each), 2), atol=1e-6)
 
 
 def test_each_pixel_goes_with_its_own_class():

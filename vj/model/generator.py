@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from vj.errors import WeightsError
+from vj.model import laid
 from vj.model import world as worlds
 from vj.model.device import native_bf16
 from vj.model.net import ModelConfig, Net
@@ -69,6 +70,8 @@ class Generator:
         if self.half:
             for part in (self.net.trunk, self.net.painter, self.net.prior.glance, self.net.mender):
                 part.to(torch.bfloat16)
+        if device == "cpu":
+            laid.settle(self.net)
         self.dice = Dice(self.net)
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet = torch.zeros(1, device=device)
@@ -100,8 +103,8 @@ class Generator:
         told = torch.from_numpy(controls.vector())[None].to(self.device)
         code = self.dice.draw(self.world.shown[0], self.world.codes, told)
         self.world = worlds.step(self.net, self.world, told, code, self._quiet, grain=self.dice.grain())
-        flow = -self.world.moved[0][self.world.classes[0]]
-        return ModelFrame(_pixels(self.world.shown[0]), flow.cpu().numpy(), self.version, self.view)
+        flow = np.take(-self.world.moved[0].cpu().numpy(), self.world.classes[0].cpu().numpy(), axis=0)
+        return ModelFrame(_pixels(self.world.shown[0]), flow, self.version, self.view)
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.
@@ -140,7 +143,7 @@ class Generator:
 
 def _fading(net: Net) -> dict[str, torch.Tensor]:
     """All that goes over from old weights to new ones by and by; the encoder has no part in the show."""
-    parameters = {name: p.data for name, p in net.named_parameters() if not name.startswith("encoder.")}
+    parameters = {name: p.detach() for name, p in net.named_parameters() if not name.startswith("encoder.")}
     return parameters | {name: getattr(net, name) for name in FADED}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 ALIKE, NEARLY = 1 / 400, 1 / 6  # widths a frame at speed 1, and share of the quicker: motions nearer than that are one thing's
-BESIDE = (1, -1, 2, -2)  # px along its row from which a pixel is taken where the hidden has a gap
+BESIDE = (0, 1, -1, 2, -2)  # px along its row from which a pixel is taken, in this order: the hidden has gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,22 @@ def step(
     shift = whole.flatten(0, 1)  # of each world's classes, numbered through
     steps = shift[:, 1] * W + shift[:, 0]
     was, now = before.flatten(), classes.flatten().clone()
-    first = (torch.arange(B, device=now.device) * K).repeat_interleave(H * W) if B > 1 else 0  # number of its world's first
     here = torch.arange(len(now), device=now.device)
+    first = torch.div(here, H * W, rounding_mode="floor") * K if B > 1 else None  # number of its world's first
+
+    def numbered(classes: torch.Tensor) -> torch.Tensor:
+        return classes if first is None else classes + first
 
     # Where what should come has gone elsewhere, quicker than what is to be there, what is behind comes out.
-    source = (here + steps[now + first]).clamp(0, len(now) - 1)
-    gaps = covers[(was[source] + first) * K + now].nonzero()[:, 0]
+    source = (here + steps.gather(0, numbered(now))).clamp_(0, len(now) - 1)
+    gaps = covers.gather(0, numbered(was.gather(0, source)) * K + now).nonzero()[:, 0]
     picture = torch.div(gaps, H * W, rounding_mode="floor")
     gaps = gaps[_inside(gaps, shift[now[gaps] + picture * K], H, W)]
+    beside = torch.tensor(BESIDE, device=now.device)
     hidden, at = _moved(hidden, light, rank, shift, steps, H, W, len(now))
-    which = at[gaps]
-    for by in BESIDE:
-        near = at[(gaps + by).clamp(0, len(at) - 1)]
-        which = torch.where((which < 0) & (gaps % W + by >= 0) & (gaps % W + by < W), near, which)
+    column, place = (gaps % W)[:, None] + beside, (gaps[:, None] + beside).clamp_(0, len(at) - 1)
+    found = torch.where((column >= 0) & (column < W), at[place], -1)
+    which = found.gather(1, (found >= 0).byte().argmax(1, keepdim=True))[:, 0]  # the first there is
     gaps, which = gaps[which >= 0], which[which >= 0]
     now[gaps] = hidden.classes[which]
     picture = torch.div(gaps, H * W, rounding_mode="floor")[:, None]
@@ -80,8 +83,8 @@ def step(
     moved = moved.flatten(2).index_put((picture, channels, (gaps % (H * W))[:, None]), hidden.colours[which])
 
     # What does not arrive where its motion takes it, because something quicker has, is hidden from now on.
-    arrives = (here - steps[was + first]).clamp(0, len(now) - 1)
-    lost = covers[(now[arrives] + first) * K + was].nonzero()[:, 0]
+    arrives = (here - steps.gather(0, numbered(was))).clamp_(0, len(now) - 1)
+    lost = covers.gather(0, numbered(now.gather(0, arrives)) * K + was).nonzero()[:, 0]
     number = was[lost] + torch.div(lost, H * W, rounding_mode="floor") * K
     lost, number = (part[_inside(lost, -shift[number], H, W)] for part in (lost, number))
     unseen = ~alike[hidden.classes, now[hidden.place]]  # else what goes with it is in sight there

@@ -9,11 +9,14 @@ Sources: a restoration network in the loop keeps a rollout near the data (Therma
 choices among the picture's own (non-local means, Buades, Coll and Morel 2005).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from vj.model import planes
+from vj.model.laid import Conv
 
 REACHES = (2, 4, 6, 10, 16, 24)  # px along its row, both ways, from which a pixel may be mended
 BESIDE = tuple(side * by for by in REACHES for side in (-1, 1))
@@ -31,12 +34,12 @@ class Mender(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem = nn.Conv2d(SEEN, WIDE, 3, padding=1)
-        self.near = nn.Conv2d(WIDE, WIDE, 3, padding=1)
-        self.down = nn.Conv2d(WIDE, WIDER, 3, 2, 1)
-        self.far = nn.ModuleList([nn.Conv2d(WIDER, WIDER, 3, padding=1) for _ in range(3)])
-        self.both = nn.Conv2d(WIDE + WIDER, WIDE, 3, padding=1)
-        self.head = nn.Conv2d(WIDE, 4 * CHOICES, 1)
+        self.stem = Conv(SEEN, WIDE, 3, padding=1)
+        self.near = Conv(WIDE, WIDE, 3, padding=1)
+        self.down = Conv(WIDE, WIDER, 3, 2, 1)
+        self.far = nn.ModuleList([Conv(WIDER, WIDER, 3, padding=1) for _ in range(3)])
+        self.both = Conv(WIDE + WIDER, WIDE, 3, padding=1)
+        self.head = Conv(WIDE, 4 * CHOICES, 1)
         self.forget()
 
     @torch.no_grad()
@@ -51,16 +54,16 @@ class Mender(nn.Module):
         (B, CHOICES, 4, H/2, W/2), the four of each 2x2 pixels row by row."""
         around = planes.box(image, 5, 9)
         parts = ((image - 0.5) * 2, (image - median) * 5, (image - around) * 8, pace * 0.3)
-        parts = [F.pixel_unshuffle(part, 2) for part in parts]
-        B, _, h, w = parts[0].shape
-        high = torch.linspace(-1, 1, h, device=image.device).view(1, 1, -1, 1).expand(B, 1, h, w)
-        x = torch.cat([*parts, high], 1).to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last)
+        x = planes.unshuffled(torch.cat(parts, 1).to(self.stem.weight.dtype))
+        B, _, h, w = x.shape
+        high = torch.linspace(-1, 1, h, device=image.device).to(x.dtype).view(1, 1, -1, 1).expand(B, 1, h, w)
+        x = torch.cat([x, high.contiguous(memory_format=torch.channels_last)], 1)
         x = F.silu(self.stem(x))
         x = x + F.silu(self.near(x))
         y = F.silu(self.down(x))
         for layer in self.far:
             y = y + F.silu(layer(y))
-        y = y.repeat_interleave(2, 2)[:, :, :h].repeat_interleave(2, 3)[..., :w]
+        y = F.interpolate(y, scale_factor=2, mode="nearest")[:, :, :h, :w]
         x = x + F.silu(self.both(torch.cat([x, y], 1)))
         return (self.head(x).float() * 4).contiguous().unflatten(1, (CHOICES, 4))
 
@@ -72,7 +75,7 @@ def paces(bank: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 def medians(image: torch.Tensor) -> torch.Tensor:
     """Of each row, of every fourth pixel: (B, 3, H, W) -> (B, 3, H, 1)."""
-    return image[..., ::4].median(3, keepdim=True).values
+    return planes.median(image[..., ::4])
 
 
 def choices(image: torch.Tensor, median: torch.Tensor) -> torch.Tensor:
@@ -88,14 +91,16 @@ def mended(mender: Mender, lattice: torch.Tensor, pace: torch.Tensor, moves: tor
     False, stay as they are."""
     image, median = lattice.clamp(max=1), medians(lattice)
     logits = mender(image, median.clamp(max=1), pace)
-    against = (logits[:, 1:] - logits[:, :1]).clamp(max=50).exp().sum(1)  # odds of all others together
-    wrong = (against > 1 / DOUBTED - 1) & moves.view(-1, 1, 1, 1)
+    others = logits[:, 1:]
+    # Few are in doubt: only of these the odds of all others together are reckoned.
+    doubt = (others.amax(1) - logits[:, 0] > math.log((1 / DOUBTED - 1) / others.shape[1]) - 0.01) & moves.view(-1, 1, 1, 1)
+    b, corner, y, x = doubt.nonzero(as_tuple=True)
+    seen = logits.transpose(0, 1)[:, b, corner, y, x]  # (CHOICES, n)
+    wrong = (seen[1:] - seen[:1]).clamp(max=50).exp().sum(0) > 1 / DOUBTED - 1
     if not wrong.any():
         return lattice
-    which = planes.best(logits[:, 1:].flatten(2, 3))[1].view_as(against)
-    wrong, which = (F.pixel_shuffle(part.float(), 2)[:, 0].long() for part in (wrong, which))  # (B, H, W)
-    b, y, x = wrong.nonzero(as_tuple=True)
-    which = which[b, y, x]
+    which = planes.best(seen[1:, None])[1][0, 0][wrong]
+    b, y, x = b[wrong], (y * 2 + corner // 2)[wrong], (x * 2 + corner % 2)[wrong]
     by = torch.tensor([*BESIDE, 0], device=image.device)[which]
     # From the lattice, not from what is shown of it: what shines too brightly now would be a dark speck when it is darker again.
     beside = lattice[b, :, y, (x + by).clamp(0, lattice.shape[3] - 1)]

@@ -15,6 +15,7 @@ after the skip mode and rate-distortion choice of video coders (Sullivan and Wie
 pointer networks (See, Liu, Manning 2017).
 """
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vj.model import planes
+from vj.model.laid import Conv, Laid, linear
 from vj.model.mender import Mender
 from vj.model.transport import PROPOSALS, drawn_on
 
@@ -77,6 +79,8 @@ class RowConv(nn.Conv1d):
     """A convolution along few places, (B, C, n) -> (B, C', n), n kept: for one picture a single product of matrices, half of
     what conv1d takes in bfloat16. Its weights lie as that product wants them; their names and shapes are conv1d's."""
 
+    laid: Laid | None = None
+
     def __init__(self, channels: int, out: int, size: int):
         """size: odd."""
         super().__init__(channels, out, size, padding=size // 2)
@@ -88,7 +92,7 @@ class RowConv(nn.Conv1d):
         size, places = self.kernel_size[0], x.shape[2]
         around = F.pad(x[0].T, (0, 0, size // 2, size // 2))
         around = torch.cat([around[k : k + places] for k in range(size)], 1) if size > 1 else around
-        return F.linear(around, self.weight.transpose(1, 2).flatten(1), self.bias).T[None]
+        return linear(around, self.weight.transpose(1, 2).flatten(1), self.bias, self.laid, self.weight).T[None]
 
 
 class Block(nn.Module):
@@ -96,8 +100,8 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, told: int = 0, dilation: int = 1):
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.first = Conv(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.second = Conv(channels, channels, 3, padding=1)
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias)
         self.film = nn.Linear(told, 2 * channels) if told else None
@@ -121,17 +125,17 @@ class Trunk(nn.Module):
         a, b, c = config.widths
         self.classes = config.classes
         self.embed = nn.Sequential(nn.Linear(TOLD, 32), nn.SiLU(), nn.Linear(32, 32))
-        self.stem = nn.Conv2d(3 * len(HISTORY) * 4 + config.classes + 2 + CODE_DIMS, a, 3, padding=1)
+        self.stem = Conv(3 * len(HISTORY) * 4 + config.classes + 2 + CODE_DIMS, a, 3, padding=1)
         self.top = Block(a)
-        self.down1 = nn.Conv2d(a, b, 3, stride=2, padding=1)
+        self.down1 = Conv(a, b, 3, stride=2, padding=1)
         self.middle = Block(b, 32)
-        self.down2 = nn.Conv2d(b, c, 3, stride=2, padding=1)
+        self.down2 = Conv(b, c, 3, stride=2, padding=1)
         self.deep = nn.ModuleList([Block(c, 32), Block(c, 32, dilation=2)])
-        self.up2 = nn.Conv2d(c, b, 1)
+        self.up2 = Conv(c, b, 1)
         self.middle_out = Block(b, 32)
-        self.up1 = nn.Conv2d(b, a, 1)
+        self.up1 = Conv(b, a, 1)
         self.top_out = Block(a)
-        self.head = nn.Conv2d(a, config.classes + 1 + 12, 3, padding=1)  # classes, touch-up logit, touch-up colours
+        self.head = Conv(a, config.classes + 1 + 12, 3, padding=1)  # classes, touch-up logit, touch-up colours
         self.evidence = nn.Parameter(torch.zeros(()))  # nobody tells it that what moves goes on: it finds that out
         self.register_buffer("recent", torch.zeros(()))  # 0..1, how much of that is the last step alone, not the last three too
         with torch.no_grad():
@@ -156,16 +160,18 @@ class Trunk(nn.Module):
         the last steps (a cost volume, as in PWC-Net, Sun et al. 2018), doubt the same as it counts
         against it; told (B, TOLD); code (B, D, rows) of what enters.
 
-        Returns class logits (B, K+1, H/2, W/2) with the touch-up last, to be doubled; touch-up colours (B, 3, H, W) 0..1;
+        Returns class logits (B, K+1, H/2, W/2) with the touch-up last, to be doubled; what `colours` takes, (B, 12, H/2, W/2);
         features (B, a, H/2, W/2).
         """
-        x = F.pixel_unshuffle(history - 0.5, 2)
+        x, misfit = planes.unshuffled(history - 0.5), misfit.contiguous(memory_format=torch.channels_last)
+        B, _, tall, wide = x.shape
         e = self.embed(told)
-        place = self.place[..., -x.shape[3] :].to(x.dtype)  # training may look at the right part only
-        cells = F.interpolate(code.to(x.dtype)[..., None], size=(x.shape[2], 1), mode="nearest")
-        told_where = F.pad(cells.expand(-1, -1, -1, CODE_REACH // 2), (x.shape[3] - CODE_REACH // 2, 0))
-        x = torch.cat([x, misfit, place.expand(x.shape[0], -1, -1, -1), told_where], 1)
-        tall, wide = x.shape[2:]
+        place = self.place[..., -wide:].to(x.dtype).expand(B, -1, -1, -1)  # training may look at the right part only
+        cells = F.interpolate(code.to(x.dtype)[..., None], size=(tall, 1), mode="nearest")
+        told_where = x.new_zeros(B, tall, wide, CODE_DIMS)
+        told_where[:, :, -CODE_REACH // 2 :] = cells.permute(0, 2, 3, 1)
+        parts = [x, misfit, place, told_where.permute(0, 3, 1, 2)]
+        x = torch.cat([part.contiguous(memory_format=torch.channels_last) for part in parts], 1)
         x = F.pad(x, (0, -wide % 4, 0, -tall % 4), mode="replicate") if tall % 4 or wide % 4 else x
         x = x.contiguous(memory_format=torch.channels_last)
         h1 = self.top(F.silu(self.stem(x)))
@@ -175,11 +181,15 @@ class Trunk(nn.Module):
             h3 = block(h3, e)
         h = self.middle_out(F.interpolate(self.up2(h3), scale_factor=2, mode="nearest") + h2, e)
         h = self.top_out(F.interpolate(self.up1(h), scale_factor=2, mode="nearest") + h1)[..., :tall, :wide]
-        out = self.head(F.silu(h))
-        against = planes.blur(doubt) * (10 * self.evidence)
+        out = self.head(F.silu(h)).contiguous()
+        against = (planes.blur(doubt) * (10 * self.evidence)).contiguous()
         logits = torch.cat([out[:, : self.classes] - against, out[:, self.classes : self.classes + 1]], 1)
-        colours = torch.sigmoid(F.pixel_shuffle(out[:, self.classes + 1 :], 2) * 3)
-        return logits.float().contiguous() * 4, colours, h
+        return logits.float() * 4, out[:, self.classes + 1 :], h
+
+    @staticmethod
+    def colours(touch: torch.Tensor) -> torch.Tensor:
+        """Touch-up colours (B, 3, H, W) 0..1; seldom needed at a show."""
+        return torch.sigmoid(F.pixel_shuffle(touch, 2) * 3)
 
 
 class Light(nn.Module):
@@ -220,14 +230,14 @@ class Painter(nn.Module):
         self.draft = nn.Sequential(RowConv(CODE_DIMS, 96, 3), nn.SiLU(), RowConv(96, DRAFT * DRAFTED, 1))
         _lively(self.draft)
         known = 12 + 4 + 6  # moved, entered, rows
-        self.stem = nn.Conv2d(known + config.widths[0] + DRAFT + 1, width, 3, padding=1)
+        self.stem = Conv(known + config.widths[0] + DRAFT + 1, width, 3, padding=1)
         with torch.no_grad():
             self.stem.weight[:, known : known + config.widths[0]] = 0  # the trunk's features mean nothing at first
         self.blocks = nn.ModuleList([Block(width), Block(width, dilation=2), Block(width), Block(width, dilation=3)])
-        self.head = nn.Conv2d(width, 12 + 4 * (1 + PROPOSALS + GRAINS), 3, padding=1)  # colours; painted or which copy; grain
+        self.head = Conv(width, 12 + 4 * (1 + PROPOSALS + GRAINS), 3, padding=1)  # colours; painted or which copy; grain
         with torch.no_grad():
             self.head.bias[USUALLY] = 0.5  # at first all that enters is what its row usually is: no lines, no confetti
-        self.direct = nn.Conv2d(DRAFT, 12, 1)  # from the draft straight to colours: so the code says something from the first
+        self.direct = Conv(DRAFT, 12, 1)  # from the draft straight to colours: so the code says something from the first
         self.lean = nn.Parameter(torch.ones(()))  # how far colours are told as what differs from the row's last known pixel
         ramp = torch.linspace(-1, 1, config.strip // 2)[None, None, None]
         self.register_buffer("ramp", ramp.repeat(1, 1, config.height // 2, 1), persistent=False)
@@ -248,7 +258,7 @@ class Painter(nn.Module):
         for block in self.blocks:
             h = block(h)
         out = self.head(F.silu(h))
-        out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1), 2)
+        out = F.pixel_shuffle(torch.cat([out[:, :12] + self.direct(draft), out[:, 12:]], 1).contiguous(), 2)
         beside = torch.logit(drawn_on(moved, entered > 0).clamp(0.02, 0.98)).to(dtype)
         grain = GRAINY * torch.sigmoid(out[:, 4 + PROPOSALS :] * 3 - GRAINLESS)
         return torch.sigmoid(out[:, :3] * 3 + self.lean * beside), out[:, 3 : 4 + PROPOSALS] * 3, grain
@@ -345,7 +355,7 @@ class Glance(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         width = config.prior
-        self.look = nn.Conv2d(3 * PATCH**2, config.glance, 3, padding=1)
+        self.look = Conv(3 * PATCH**2, config.glance, 3, padding=1)
         columns = EDGE // PATCH * config.glance
         self.mix = RowConv(columns + config.memory * CODE_DIMS + CONTROLLED, width, 3)
         self.rows = nn.Parameter(torch.zeros(1, width, config.rows))
@@ -390,15 +400,21 @@ class Prior(nn.Module):
         return torch.cat([self.tell(h), self.tell_more(then)], 2), torch.stack([self.head(h), self.last(then)], 2)
 
 
-def over_rows(controls: torch.Tensor, told: torch.Tensor, rows: int, bands) -> torch.Tensor:
+def over_rows(controls: torch.Tensor, told: torch.Tensor, rows: int, bands: tuple[tuple[float, float], ...]) -> torch.Tensor:
     """What the prior is told: (B, CONTROLLED, rows), from controls (B, 6) and told (B,) 1 or 0 (entries are kept from it)."""
-    middle = (torch.arange(rows, device=controls.device) + 0.5) / rows
-    own = sum(
-        controls[:, 1 + i, None] * ((middle >= top) & (middle < bottom))[None] for i, (top, bottom) in enumerate(bands)
-    )
-    entries = torch.cat([own[:, None], controls[:, 1:4, None].expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
+    entering = controls[:, 1:4, None]
+    own = (entering * _inside(rows, bands, controls.device)).sum(1, keepdim=True)
+    entries = torch.cat([own, entering.expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
     rest = torch.stack([controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], told], 1)[..., None].expand(-1, -1, rows)
     return torch.cat([entries, rest], 1)
+
+
+@functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _inside(rows: int, bands: tuple[tuple[float, float], ...], device: torch.device) -> torch.Tensor:
+    """1 where the middle of a row of cells is in a band, else 0: (bands, rows)."""
+    middle = (torch.arange(rows, device=device) + 0.5) / rows
+    return torch.stack([(middle >= top) & (middle < bottom) for top, bottom in bands]).float()
 
 
 class Net(nn.Module):
@@ -430,7 +446,14 @@ class Net(nn.Module):
 
         So what one footage taught of light holds for the next: 0.3 is the same light in a snowy evening and at noon.
         """
-        mean, spread, warm_mean, warm_spread = self.usual
-        bright = (mean + 2 * spread * controls[:, 4] - LIGHT[0]) / (2 * LIGHT[1])
-        warm = (warm_mean + 2 * warm_spread * controls[:, 5] - LIGHT[2]) / (2 * LIGHT[3])
-        return torch.cat([controls[:, :4], bright[:, None], warm[:, None]], 1)
+        mean, spread = self.usual.view(2, 2).T  # each of brightness, of warmth
+        scale = _scale(self.usual.device)
+        light = (mean + 2 * spread * controls[:, 4:] - scale[0]) / (2 * scale[1])
+        return torch.cat([controls[:, :4], light], 1)
+
+
+@functools.lru_cache(maxsize=4)
+@torch.inference_mode(False)
+def _scale(device: torch.device) -> torch.Tensor:
+    """LIGHT as two rows, means and spreads."""
+    return torch.tensor(LIGHT, device=device).view(2, 2).T.contiguous()

@@ -4,6 +4,8 @@ The rows of a strip are drawn one after another from the top, each told what was
 for which numpy is several times quicker than torch; the dice are numpy's too, so a seed repeats on every device.
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -60,22 +62,29 @@ class Dice:
         from_context = context @ w_in[:seen] + b_in
         w_above = w_in[seen:]
         h = np.zeros((n, width), np.float32)
-        above = np.zeros(CODE_DIMS, np.float32)
         drawn = np.zeros((CODE_DIMS, context.shape[1]), np.float32)
-        goes_on = past[0, :DIGITS].any(0).long().tolist()  # whether each cell was told in the last frame
+        above, tells = drawn[:, 0], False
+        goes_on = past[0, :DIGITS].any(0).cpu().numpy()  # whether each cell was told in the last frame
+        odds = (np.where(goes_on, self.odds[1], self.odds[0]) + b_tell).tolist()
         for row in range(context.shape[1]):
-            into = from_context[:, row] + above @ w_above
-            back = h @ w_back + b_back
+            into = from_context[:, row] + above @ w_above if tells else from_context[:, row]
+            back = h @ w_back
+            back += b_back
             gates = _logistic(into[:, : 2 * width] + back[:, : 2 * width])
             reset, keep = gates[:, :width], gates[:, width:]
-            candidate = np.tanh(into[:, 2 * width :] + reset * back[:, 2 * width :])
-            h = candidate + keep * (h - candidate)
+            reset *= back[:, 2 * width :]
+            reset += into[:, 2 * width :]
+            candidate = np.tanh(reset)
+            h -= candidate
+            h *= keep
+            h += candidate
             above = drawn[:, row]
-            if self._tells(h @ w_tell + b_tell + self.odds[goes_on[row], row]):
+            tells = self._tells(h @ w_tell, odds[row])
+            if tells:
                 above[:DIGITS] = self._throw(h @ w_head + b_head)
                 then = h @ w_then[:width] + above[:DIGITS] @ w_then[width:] + b_then
                 then *= _logistic(then)
-                if self._tells(then @ w_more + b_more):
+                if self._tells(then @ w_more, float(b_more[0])):
                     above[DIGITS:] = self._throw(then @ w_last + b_last)
         self._tire(float(drawn[:DIGITS].any(0).mean()))
         return torch.from_numpy(drawn)[None].to(image.device)
@@ -91,10 +100,11 @@ class Dice:
         self._share += (told - self._share) / OFTEN_OVER
         self._weary = WEARY * max(0.0, self._share - OFTEN)
 
-    def _tells(self, odds: np.ndarray) -> bool:
-        """Whether this group gets a code at all; temperature has no say in it, else things would become rare."""
-        chance = _logistic(self._guided(odds[:, 0]) - self._weary)
-        return bool(self.random.random() < chance and chance > SELDOM)
+    def _tells(self, odds: np.ndarray, more: float) -> bool:
+        """Whether this group gets a code at all, by log odds (n, 1), and `more`; temperature has no say in it, else things would
+        become rare."""
+        chance = 0.5 + 0.5 * math.tanh(0.5 * (self._guided(odds[:, 0].tolist()) + more - self._weary))
+        return self.random.random() < chance and chance > SELDOM
 
     def _throw(self, logits: np.ndarray) -> np.ndarray:
         """One group's code from its logits (n, CODES), with the controls told and (for guidance) untold -> values (DIGITS,)."""
@@ -104,11 +114,14 @@ class Dice:
         waits = self.random.standard_exponential(CODES, np.float32)  # Gumbel noise, quicker so
         return self.values[int(np.argmax(chosen - np.log(np.maximum(waits, 1e-30))))]
 
-    def _guided(self, values: np.ndarray) -> np.ndarray:
+    def _guided(self, values):
         """What is likelier with the controls told (values[0]) than without (values[1], if there is guidance)."""
         return values[0] if len(values) == 1 else values[0] + self.guidance * (values[0] - values[1])
 
 
 def _logistic(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), never overflowing."""
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
+    x = np.tanh(0.5 * x)
+    x *= 0.5
+    x += 0.5
+    return x

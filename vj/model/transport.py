@@ -12,6 +12,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from vj.model.planes import median
+
 QUARTERS = (-1, 0, 1, 2)  # the four phases at which a picture can be sampled between two pixels
 PAD = 3  # px, reach of the Lanczos-3 window
 
@@ -27,21 +29,30 @@ def _taps(quarter: int) -> tuple[float, ...]:
     return tuple(weight / sum(lanczos) for weight in lanczos)
 
 
-def _sample_along(image: torch.Tensor, quarter: int, dim: int) -> torch.Tensor:
-    """image sampled quarter/4 px further along dim (3 = x, 2 = y), edges repeated."""
-    if quarter == 0:
-        return image
+@functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)  # the show may ask first, and training could not use what it is given then
+def _table(quarters: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """The taps of each of the quarters: (6, P, 1, 1)."""
+    return torch.tensor([_taps(quarter) for quarter in quarters], device=device, dtype=dtype).T[..., None, None].contiguous()
+
+
+def _sampled(image: torch.Tensor, dim: int, quarters: tuple[int, ...] = QUARTERS) -> torch.Tensor:
+    """(B, C, H, W) -> (B, C, P, H, W): sampled so many quarters of a px further along dim (3 = x, 2 = y), edges repeated."""
     pad = (2, 3, 0, 0) if dim == 3 else (0, 0, 2, 3)
-    padded, size = F.pad(image, pad, mode="replicate"), image.shape[dim]
-    return sum(weight * padded.narrow(dim, tap, size) for tap, weight in enumerate(_taps(quarter)))
+    padded, size = F.pad(image, pad, mode="replicate")[:, :, None], image.shape[dim]
+    first, *others = _table(quarters, image.device, image.dtype)
+    total = padded.narrow(dim + 1, 0, size) * first
+    for tap, weights in enumerate(others, 1):
+        total += padded.narrow(dim + 1, tap, size) * weights
+    return total
 
 
 def phases(image: torch.Tensor, vertical: bool) -> torch.Tensor:
     """(B, C, H, W) -> (B, P, C, H, W): the picture at each sub-pixel phase, P = 4 (x) or 8 (x, then half pixels in y)."""
-    across = [_sample_along(image, quarter, 3) for quarter in QUARTERS]
+    across = _sampled(image, 3)
     if vertical:
-        across += [_sample_along(plane, 2, 2) for plane in across]
-    return torch.stack(across, 1)
+        across = torch.cat([across, _sampled(across.flatten(1, 2), 2, (2,)).view_as(across)], 2)
+    return across.transpose(1, 2)
 
 
 def split(total: torch.Tensor, vertical: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,18 +90,49 @@ def candidates(image: torch.Tensor, total: torch.Tensor, vertical: bool) -> tupl
     return torch.stack(rows).unflatten(0, (B, -1)), entered[:, :, None]
 
 
-def pick(values: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """values (B, K, 2), classes (B, H, W) int64 -> (B, H, W, 2): each pixel's own entry."""
-    B, H, W = classes.shape
-    return values.gather(1, classes.reshape(B, -1, 1).expand(-1, -1, 2)).reshape(B, H, W, 2)
+def unlike(now: torch.Tensor, before: torch.Tensor, total: torch.Tensor, vertical: bool) -> torch.Tensor:
+    """How unlike each class's proposals are to what is there now: the sum over N pictures before, the mean of each 2x2 px.
+
+    now (B, 1, H, W), before (B, N, H, W), H and W even, total (B, N, K, 2) px from each of them -> (B, K, H/2, W/2). Pictures
+    lie on their side here, even and odd rows and columns apart: one call moves all classes, and sums go along memory.
+    """
+    B, N, H, W = before.shape
+    K, device = total.shape[2], now.device
+    number = torch.arange(B * N, device=device).view(B, N, 1, 1)
+    whole, which = split(total, vertical)
+    if vertical:
+        planes = phases(before.flatten(0, 1)[:, None], True)
+        rows = (torch.arange(H, device=device) + whole[..., 1:]).clamp(0, H - 1)
+        rows += (which[..., None] + number * planes.shape[1]) * H
+        planes, which = planes.flatten(0, 3).index_select(0, rows.flatten()), torch.arange(K, device=device)
+        planes = _lain(planes.view(B, N * K, H, W))
+    else:
+        planes = _sampled(_lain(before).flatten(1, 2), 2)  # (2, B N, P, W, H/2)
+    each = planes.shape[1] * planes.shape[2] // (B * N)
+    every = torch.arange(W, device=device).view(-1, 2).T.flatten()  # columns, the even ones first
+    columns = (every + whole[..., :1]).clamp(0, W - 1) + (which[..., None] + number * each) * W
+    moved = planes.flatten(1, 3).index_select(1, columns.flatten()).view(2, B, N, K, W, H // 2)
+    here = _lain(now).index_select(3, every)[:, :, None]
+    apart = moved.sub_(here).abs_()
+    wrong = sum(apart.unbind(2)[1:], apart[:, :, 0])
+    (a, b), (c, d) = (half.unflatten(2, (2, -1)).unbind(2) for half in wrong)
+    return ((a + b + c + d) / 4).transpose(2, 3)
+
+
+def _lain(image: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) -> (2, B, C, W, H/2): the even rows and the odd ones, as columns."""
+    return image.unflatten(2, (-1, 2)).movedim(3, 0).transpose(3, 4).contiguous()
 
 
 def _flat(classes: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where each pixel comes from, (B, H W) in its picture, and whether that is beyond the right edge (B, 1, H, W)."""
     _B, H, W = classes.shape
-    offset = pick(whole, classes)
-    x = torch.arange(W, device=classes.device) + offset[..., 0]
-    y = torch.arange(H, device=classes.device)[:, None] + offset[..., 1]
-    return y.clamp(0, H - 1) * W + x.clamp(0, W - 1), x > W - 1
+    numbers = classes.flatten(1)
+    x, y = (whole[..., i].gather(1, numbers).view_as(classes) for i in (0, 1))
+    x += torch.arange(W, device=classes.device)
+    y += torch.arange(H, device=classes.device)[:, None]
+    entered = x > W - 1
+    return (y.clamp_(0, H - 1).mul_(W).add_(x.clamp_(0, W - 1))).flatten(1), entered[:, None]
 
 
 def move(image: torch.Tensor, classes: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -100,8 +142,8 @@ def move(image: torch.Tensor, classes: torch.Tensor, whole: torch.Tensor) -> tup
     """
     B, C, H, W = image.shape
     source, entered = _flat(classes, whole)
-    moved = image.flatten(2).gather(2, source.reshape(B, 1, -1).expand(-1, C, -1)).view(B, C, H, W)
-    return moved, entered[:, None]
+    moved = image.flatten(2).gather(2, source[:, None].expand(-1, C, -1)).view(B, C, H, W)
+    return moved, entered
 
 
 def sample(image: torch.Tensor, classes: torch.Tensor, total: torch.Tensor, vertical: bool) -> torch.Tensor:
@@ -109,10 +151,9 @@ def sample(image: torch.Tensor, classes: torch.Tensor, total: torch.Tensor, vert
     B, C, H, W = image.shape
     whole, phase = split(total, vertical)
     source, _ = _flat(classes, whole)
-    plane = phase.gather(1, classes.reshape(B, -1)).view(B, 1, -1)
+    index = source + (phase * (H * W)).gather(1, classes.flatten(1))
     planes = phases(image, vertical).transpose(1, 2).flatten(2)  # (B, C, P*H*W)
-    index = (plane * (H * W) + source.reshape(B, 1, -1)).expand(-1, C, -1)
-    return planes.gather(2, index).view(B, C, H, W).clamp(0, 1)
+    return planes.gather(2, index[:, None].expand(-1, C, -1)).view(B, C, H, W).clamp(0, 1)
 
 
 USUAL, AROUND = 57, 5  # px of a row left of the strip whose median is a proposal, and rows over which another is the median
@@ -141,9 +182,9 @@ def usual(moved: torch.Tensor, strip: int) -> torch.Tensor:
     a streak: (B, C, H, W) -> (B, 2, C, H, 1)."""
     W = moved.shape[3]
     left = moved[..., max(0, W - strip - USUAL) : W - strip : 2]
-    rows = left[..., 1 - left.shape[3] % 2 :].median(3, keepdim=True).values  # of an even number it would be the lower: a drift
+    rows = median(left[..., 1 - left.shape[3] % 2 :])  # of an even number it would be the lower: a drift
     padded = F.pad(rows, (0, 0, AROUND // 2, AROUND // 2), mode="replicate")
-    return torch.stack([rows, padded.unfold(2, AROUND, 1).median(4).values], 1)
+    return torch.stack([rows, median(padded.unfold(2, AROUND, 1))[..., 0]], 1)
 
 
 def go_on(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor) -> torch.Tensor:
@@ -155,6 +196,6 @@ def go_on(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor) -> 
     """
     last = _last_known(entered[:, 0])
     latest = (last[..., -1:] - torch.arange(RECENT, device=strip.device)).clamp(min=0)
-    recent = _columns(strip, latest).median(3, keepdim=True).values
+    recent = median(_columns(strip, latest))
     medians = (torch.where(entered, value, strip) for value in (*medians.unbind(1), recent))
     return torch.stack([_columns(strip, last), *medians], 1)

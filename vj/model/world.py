@@ -68,12 +68,13 @@ def misfit(net: Net, world: World) -> tuple[torch.Tensor, torch.Tensor]:
     what passed in front is told by the one, two motions nearly alike by the other. The second is what counts against a class:
     in the noise of a camera the last step tells more (net.trunk.recent)."""
     now, *before = (_luma(world.shown[back]) for back in (0, 1, HISTORY[-1]))
-    vertical, wrong = bool((net.bank[:, 1] != 0).any()), []
-    for frame, speed in zip(before, (world.speeds[:, :1], world.speeds.sum(1, keepdim=True)), strict=True):
-        moved, _ = transport.candidates(frame, net.bank[None] * speed[..., None], vertical)
-        wrong.append((moved[:, :, 0] - now).abs())
-    both, recent = (planes.halve(wrong[0] + wrong[1]) * 5).clamp(0, 1), net.trunk.recent
-    return both, both if not recent else both + ((planes.halve(wrong[0]) * 5).clamp(0, 1) - both) * recent
+    speeds = torch.stack([world.speeds[:, 0], world.speeds.sum(1)], 1)[..., None, None]
+    vertical, recent = bool((net.bank[:, 1] != 0).any()), net.trunk.recent
+    both = (transport.unlike(now, torch.cat(before, 1), net.bank * speeds, vertical) * 5).clamp(0, 1)
+    if not recent:
+        return both, both
+    last = (transport.unlike(now, before[0], net.bank * speeds[:, :1], vertical) * 5).clamp(0, 1)
+    return both, both + (last - both) * recent
 
 
 def _luma(frame: torch.Tensor) -> torch.Tensor:
@@ -88,7 +89,7 @@ def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
 
 def quantise(image: torch.Tensor, brightest: float = 1.0) -> torch.Tensor:
     """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
-    return (image.float().clamp(0, brightest) * 255).round() / 255
+    return image.float().clamp(0, brightest).mul_(255).round_().div_(255)
 
 
 def step(
@@ -111,7 +112,7 @@ def step(
     told = tell(net, world.speeds[:, 0], controls, noise)
     dtype = next(net.trunk.parameters()).dtype
     wrong, doubt = (part.to(dtype) for part in misfit(net, world))
-    logits, colours, features = net.trunk(history(world).to(dtype), wrong, doubt, told.to(dtype), code)
+    logits, touch, features = net.trunk(history(world).to(dtype), wrong, doubt, told.to(dtype), code)
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
     lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
@@ -120,18 +121,21 @@ def step(
     logits = planes.box(logits, 3, 1)  # one row alone never goes its own way
     if world.classes is not None:
         brought = _brought(world.classes, whole)
-        loyal = LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1)
-        logits[:, :K] += COMPANY * planes.box(brought, 5, 5) + loyal * brought
-    logits = planes.double(logits)
-    classes = planes.best(logits[:, :K])[1][:, 0]
+        company = COMPANY * planes.box(brought, 5, 5)
+        if (controls[:, 0] < 1).any():
+            company += LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1) * brought
+        logits[:, :K] += company
+    logits = planes.doubled(logits)
+    surest, classes = planes.best(logits[..., :K, :, :])
+    classes = planes.together(classes)[:, 0]
     moved, entered = transport.move(lattice, classes, whole)
     behind = world.behind or hidden.nothing(lattice.device)
     if world.classes is not None:
         moved, classes, behind = hidden.step(behind, lattice, light, world.classes, moved, classes, whole, net.bank)
-    touched = (logits[:, K:] > logits[:, :K].amax(1, keepdim=True)) & (controls[:, 0] > 0).view(-1, 1, 1, 1)
+    touched = (logits[..., K:, :, :] > surest) & (controls[:, 0] > 0).view(-1, 1, 1, 1, 1, 1)
     if touched.any():  # seldom; only then the sum is worth its time
-        touched &= logits[:, K:] > logits[:, :K].logsumexp(1, keepdim=True)
-        moved = torch.where(touched, colours.float(), moved)
+        touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
+        moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
     known = moved.clamp(max=1)
     usual, opened = transport.usual(moved, S), entered[..., -S:]
     around = usual[:, 1].clamp(max=1)
@@ -147,7 +151,8 @@ def step(
         lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
     phase = total - whole
     shown = quantise(transport.sample(lattice, classes, phase, vertical))
-    past = [relight(frame, light).clamp(max=1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
+    light = light[..., None, None]
+    past = [(frame * light).clamp_(0, 1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
     return replace(
         world, lattice=lattice, shown=(shown, *past), phase=phase,
@@ -193,7 +198,7 @@ def _homely(net: Net, lattice: torch.Tensor, controls: torch.Tensor) -> tuple[to
     but not alone: what differs from the footage's principal components by more than it does there goes back, too. Within
     all that, and where the world stands, nothing is touched. A line that a thing has left behind has no row's colour: it ends.
     """
-    median = lattice[..., ::4].median(3).values  # (B, 3, H)
+    median = planes.median(lattice[..., ::4])[..., 0]  # (B, 3, H)
     luma = _luma(lattice).mean((1, 2, 3)).view(-1, 1, 1).clamp(min=1 / 255)
     rows, low, high = homely_rows(net, median / luma)
     goes = HOMING * (controls[:, 0] > 0).view(-1, 1, 1) * (rows * luma - median)
@@ -212,19 +217,20 @@ def homely_rows(net: Net, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 def _brought(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-    """Which class has brought each pixel to its place: (B, K, H/2, W/2), 0 or 1.
+    """Which class has brought each pixel to its place: (B, K, H/2, W/2) uint8, 0 or 1.
 
     classes (B, H, W) of the frame before, whole (B, K, 2) px by which each moves on. What is seen of a thing often fits two
     motions alike; pixels that choose on their own tear it (a Potts prior, as in motion segmentation: Murray, Buxton 1987).
     """
     B, H, W = classes.shape
-    there = torch.zeros(B, whole.shape[1], H // 2, W // 2, device=classes.device)
+    there = torch.zeros(B, whole.shape[1], H // 2, W // 2, dtype=torch.bool, device=classes.device)
+    classes = classes.byte()
     for b, moves in enumerate(whole.tolist()):
         for k in torch.bincount(classes[b].flatten()).nonzero()[:, 0].tolist():
             (x, begin_x), (y, begin_y) = (_each_second(by) for by in moves[k])
-            was = classes[b, begin_y::2, begin_x::2] == k
-            there[b, k, y : y + was.shape[0], x : x + was.shape[1]] = was[: max(H // 2 - y, 0), : max(W // 2 - x, 0)]
-    return there
+            was = classes[b, begin_y::2, begin_x::2][: max(H // 2 - y, 0), : max(W // 2 - x, 0)]
+            torch.eq(was, k, out=there[b, k, y : y + was.shape[0], x : x + was.shape[1]])
+    return there.view(torch.uint8)
 
 
 def _each_second(move: int) -> tuple[int, int]:

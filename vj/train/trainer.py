@@ -342,8 +342,8 @@ class Trainer:
         vector = worlds.tell(net, state.speeds[:, 0], told, noise)
         seen = replace(state, shown=tuple((frame + off).clamp(0, 1) for frame in state.shown))
         with torch.set_grad_enabled(not entering):
-            logits, colours, features = net.trunk(worlds.history(seen), *worlds.misfit(net, seen), vector, code)
-            logits, colours = double(logits), colours.float()
+            logits, touch, features = net.trunk(worlds.history(seen), *worlds.misfit(net, seen), vector, code)
+            logits, colours = double(logits), net.trunk.colours(touch).float()
         relit = worlds.relight(state.lattice, net.light(whole, vector).float()).clamp(max=1)  # as it is shown
         with torch.no_grad():
             total = state.phase + net.bank[None] * told[:, :1, None]
