@@ -3,6 +3,7 @@
 uniform vec4 u_view;      // kind: 1 ahead, 2 astern, 3 rising, 4 falling; vanishing point from the top left; innermost size
 uniform float u_turned;   // 0..1
 
+const float SEAM = 0.04;  // of the rows, to each side, as in vj/view.py
 const int TAPS = 6;  // along the way, where the layout is finer than what is drawn
 
 vec3 laid(float gone, float row) { return texture(image, vec2(1.0 - gone, 1.0 - row)).rgb; }
@@ -25,7 +26,7 @@ vec4 shade(vec2 uv) {
     for (int tap = 0; tap < TAPS; tap++)
         sum += laid(clamp(gone + wide * ((float(tap) + 0.5) / float(TAPS) - 0.5), 0.0, 1.0), row);
     sum /= float(TAPS);
-    float seam = min(row, 1.0 - row) * float(textureSize(image, 0).y) * 2.0;  // the first row goes on with the last
-    if (around && seam < 1.0) sum = mix(sum, laid(gone, row < 0.5 ? 1.0 : 0.0), 0.5 - 0.5 * seam);
+    float seam = min(row, 1.0 - row) / SEAM;  // the first row goes on with the last: each a little the other's mirror image
+    if (around && seam < 1.0) sum = mix(sum, laid(gone, 1.0 - row), 0.5 - 0.5 * smoothstep(0.0, 1.0, seam));
     return vec4(mix(texture(image, uv).rgb, sum, smoothstep(0.0, 1.0, u_turned)), 1.0);
 }

@@ -130,6 +130,23 @@ def test_with_evidence_what_moved_goes_on_as_it_moved_before_all_learning():
     assert student.check().skill > before + 5
 
 
+def test_in_a_shaking_picture_the_last_step_alone_tells_how_things_move():
+    """Three steps back all lay elsewhere: what they say of motions is wrong there, and is left out where told so."""
+    rng, student = np.random.default_rng(0), learner()
+    frames = torch.from_numpy(np.asarray(footage().frames[:6])).permute(0, 3, 1, 2).float()[None] / 255
+    for t in range(5):
+        frames[0, t] = frames[0, t].roll(int(rng.integers(3, 9)), 2) if t < 3 else frames[0, t]
+    net = student.trainer.average
+    world = worlds.begin(net, tuple(frames[:, t] for t in (4, 3, 2, 1)), torch.ones(1, 3))
+    both, doubt = worlds.misfit(net, world)
+    assert torch.equal(both, doubt)
+    net.trunk.recent.fill_(1.0)
+    again, last = worlds.misfit(net, world)
+    upper = lambda wrong: wrong[0, :, 1:7, 2:-4].mean((1, 2))  # noqa: E731  moves by the second motion, 1 px
+    assert torch.equal(again, both) and int(upper(last).argmin()) == 1
+    assert upper(last)[1] < 0.2 * upper(last).median() and upper(both)[1] > 0.5 * upper(both).median()
+
+
 def test_other_motions_make_it_forget_where_which_was_as_far_as_that_helps(monkeypatch, taught):
     student, clip = taught[1], footage()
     other = replace(clip, card=replace(clip.card, motions=[[0.0, 0.0], [3.0, 0.0], [2.0, 0.0], [1.0, 0.0]]))

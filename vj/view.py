@@ -15,6 +15,7 @@ KINDS = ("window", "ahead", "astern", "rising", "falling")
 """window: right to left. ahead: out of a vanishing point, astern: into one. rising: from the bottom up, falling: down."""
 
 INNER = 0.13  # size of the innermost rectangle to the picture's: as far as the journey can be seen
+SEAM = 0.04  # of the rows, to each side of where the first goes on with the last, that are a little each other's mirror image
 FINER = 3  # times as fine as the layout in both directions, before it is scaled down to it
 
 
@@ -52,6 +53,7 @@ class View:
         y, x = np.meshgrid((np.arange(tall) + 0.5) / tall, (np.arange(wide) + 0.5) / wide, indexing="ij")
         gone, row = self._gone(x, y)
         column = ((1 - gone) * w - 0.5).clip(0, w - 1).astype(np.float32)
+        layout = _without_seam(layout) if self._is_round else layout
         ends = (layout[-1:], layout[:1]) if self._is_round else (layout[:1], layout[-1:])
         closed = np.concatenate([ends[0], layout, ends[1]])
         back = cv2.remap(closed, column, (row * h + 0.5).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -85,6 +87,14 @@ class View:
         along = np.choose(side, [round_x, 1 + round_y, 3 - round_x, 4 - round_y])
         far = (np.log(size) / np.log(INNER)).clip(0, 1)
         return (1 - far if self.kind == "ahead" else far), ((along - self.x) % 4) / 4
+
+
+def _without_seam(layout: np.ndarray) -> np.ndarray:
+    """A layout (h, w, 3) whose first and last rows become alike towards its ends."""
+    share = (np.arange(len(layout)) + 0.5) / len(layout)
+    near = (np.minimum(share, 1 - share) / SEAM).clip(max=1)
+    other = (0.5 - 0.5 * near * near * (3 - 2 * near))[:, None, None].astype(np.float32)
+    return (layout * (1 - other) + layout[::-1] * other + 0.5).astype(np.uint8)
 
 
 WINDOW = View()
