@@ -298,8 +298,10 @@ def test_a_mix_is_the_mean_but_for_the_dice():
     _, mean = mix([(card, a), (card, b)])
     assert torch.allclose(mean["painter.lean"], a["painter.lean"] + 0.125)
     assert torch.equal(mean["prior.head.weight"], a["prior.head.weight"]) and torch.equal(mean["bank"], a["bank"])
-    _, other = mix([(card, a)], (card, b))
+    _, other = mix([(card, a)], [(card, b)])
     assert torch.equal(other["prior.head.weight"], b["prior.head.weight"])
+    _, both = mix([(card, a)], [(card, a), (card, b)])
+    assert torch.allclose(2 * both["prior.head.weight"], a["prior.head.weight"] + b["prior.head.weight"])
     assert torch.equal(other["painter.lean"], a["painter.lean"])
     with pytest.raises(WeightsError, match="mixed"):
         mix([(card, a), (card, {**b, "bank": b["bank"][:2]})])
