@@ -68,9 +68,9 @@ def play(settings: Settings) -> None:
         start = opening.begin(settings, wait=False)
         source = stack.enter_context(opening.source(settings))
         generator = opening.generator(settings, start)
-        model_rate = _model_rate(settings, generator)
         window = stack.enter_context(_window(settings))
         screen, book = Screen(window.context, packed("shaders"), limited=settings.limited), OutputBook(outputs_file())
+        model_rate = _model_rate(settings, generator, screen.is_software)
         screen.output = book.get(window.place)
         screen.fit = screen.output.fit
         if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:
@@ -382,12 +382,12 @@ def _quietly(times: list[float]) -> float:
     return statistics.quantiles(times, n=5)[0]
 
 
-def _model_rate(settings: Settings, generator) -> float:
+def _model_rate(settings: Settings, generator, soft: bool = False) -> float:
     """Model frames a second, by a measurement of a few frames; the generator starts anew afterwards."""
     taken = _quietly(frame_seconds(generator))
     generator.reset(settings.seed)
     rates = settings.slow_rates if generator.device == "cpu" else settings.fast_rates
-    rate = choose(rates, taken, settings.model_share)
+    rate = choose(rates, taken, settings.soft_model_share if soft else settings.model_share)
     log.info("model: %.1f ms a frame on %s, so %g frames a second", taken * 1e3, generator.device, rate)
     return rate
 

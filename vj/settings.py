@@ -56,6 +56,7 @@ class Settings:
     slow_rates: tuple[float, ...] = (30, 25, 20, 15)  # model frames a second to choose from, on a CPU
     fast_rates: tuple[float, ...] = (60, 50, 40, 30, 25, 20, 15)  # on a GPU
     model_share: float = 0.26  # of a model frame's time that the network may take
+    soft_model_share: float = 0.23  # likewise where OpenGL is software: more frames there make light answer late
     fade_seconds: float = 1.0  # from old weights to new ones
 
     # learning
