@@ -6,6 +6,7 @@ relative of the log-polar map: Schwartz 1977; Bolduc and Levine 1998). Concentri
 layout exactly. The screen lays it back (shaders/unroll.glsl, the same map). Knows no network and no files.
 """
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -39,7 +40,7 @@ class View:
     def lay_out(self, picture: np.ndarray, height: int, width: int) -> np.ndarray:
         """A picture uint8 (h, w, 3) as the network gets it: uint8 (height, width, 3)."""
         if not self.is_flat:
-            places = self._places(height * FINER, width * FINER, *picture.shape[:2])
+            places = _places(self, height * FINER, width * FINER, *picture.shape[:2])
             picture = cv2.remap(picture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
@@ -63,19 +64,6 @@ class View:
     def _is_round(self) -> bool:
         return self.kind in ("ahead", "astern")
 
-    def _places(self, height: int, width: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where in a picture of h x w px each pixel of a layout lies: x and y, float32 (height, width)."""
-        gone = 1 - (np.arange(width) + 0.5) / width  # 0 has just come, 1 leaves
-        share = (np.arange(height) + 0.5) / height
-        if self._is_round:
-            round_x, round_y = _on_border(share, self.x)
-            size = INNER ** (1 - gone if self.kind == "ahead" else gone)
-            x, y = self.x + (round_x - self.x)[:, None] * size, self.y + (round_y - self.y)[:, None] * size
-        else:
-            x = np.broadcast_to(share[:, None], (height, width))
-            y = np.broadcast_to(1 - gone if self.kind == "rising" else gone, (height, width))
-        return (x * w - 0.5).astype(np.float32), (y * h - 0.5).astype(np.float32)
-
     def _gone(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How far along its journey (0..1) what is at x, y (shares of the picture) is, and in which row (0..1)."""
         if not self._is_round:
@@ -87,6 +75,21 @@ class View:
         along = np.choose(side, [round_x, 1 + round_y, 3 - round_x, 4 - round_y])
         far = (np.log(size) / np.log(INNER)).clip(0, 1)
         return (1 - far if self.kind == "ahead" else far), ((along - self.x) % 4) / 4
+
+
+@functools.lru_cache(maxsize=4)
+def _places(view: View, height: int, width: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where in a picture of h x w px each pixel of a layout lies: x and y, float32 (height, width)."""
+    gone = 1 - (np.arange(width) + 0.5) / width  # 0 has just come, 1 leaves
+    share = (np.arange(height) + 0.5) / height
+    if view.kind in ("ahead", "astern"):
+        round_x, round_y = _on_border(share, view.x)
+        size = INNER ** (1 - gone if view.kind == "ahead" else gone)
+        x, y = view.x + (round_x - view.x)[:, None] * size, view.y + (round_y - view.y)[:, None] * size
+    else:
+        x = np.broadcast_to(share[:, None], (height, width))
+        y = np.broadcast_to(1 - gone if view.kind == "rising" else gone, (height, width))
+    return (x * w - 0.5).astype(np.float32), (y * h - 0.5).astype(np.float32)
 
 
 def _without_seam(layout: np.ndarray) -> np.ndarray:
