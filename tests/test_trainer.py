@@ -431,3 +431,12 @@ def test_at_the_end_of_a_planned_way_only_the_prior_and_the_mender_learn():
         student.run(3)
         after = student.trainer.net.named_parameters()
         assert {name.split(".")[0] for name, p in after if not torch.equal(p, before[name])} == moved
+
+
+def test_a_trainer_whose_show_is_gone_ends_without_a_word(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.nice", lambda more: more)
+    ears, mouth = multiprocessing.Pipe(duplex=False)
+    ears.close()
+    with pytest.raises(SystemExit) as end:
+        _work(None, tmp_path / "nothing", tmp_path / "slot", 20.0, 0, "cpu", None, (), None, None, mouth, None)
+    assert end.value.code is None and not list(tmp_path.iterdir())

@@ -103,7 +103,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
         learner = Learner(opened, net, config, device=device, seed=seed, step=started[0].step if started else 0,
                           recipe=RECIPE, source=str(footage))  # fmt: skip
     except VJError as error:
-        mouth.send(LearningReport(message=str(error)))
+        _say(mouth, LearningReport(message=str(error)))
         return
     sharper = _fine_tuner(footage, slot, upscaler, seed)
     door, gate, version, skill, message = WeightsSlot(slot), Gate(), 0, 0.0, ""
@@ -120,7 +120,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
                 gate.passes(learner.check())
                 sharper = _fine_tuner(footage, slot, upscaler, seed)
         except VJError as error:  # the old footage goes on
-            mouth.send(LearningReport(version, learner.steps, learner.loss, skill, gate.rejected, str(error)))
+            _say(mouth, LearningReport(version, learner.steps, learner.loss, skill, gate.rejected, str(error)))
         except (EOFError, OSError):  # the show has gone
             return
         loss = learner.run(CHUNK)
@@ -138,7 +138,15 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
         elif time.monotonic() < said + SAYS:
             continue
         said = time.monotonic()
-        mouth.send(LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
+        _say(mouth, LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
+
+
+def _say(mouth, report: LearningReport) -> None:
+    """To the show; where that has gone there is nobody to learn for."""
+    try:
+        mouth.send(report)
+    except OSError:
+        raise SystemExit from None
 
 
 def _fine_tuner(footage: Path, slot: Path, upscaler: Path | None, seed: int) -> upscale.FineTuner | None:
@@ -164,6 +172,6 @@ def _prepare(sources, footage, card, stop, mouth) -> None:
             raise SystemExit
         if time.monotonic() >= said + SAYS:
             said = time.monotonic()
-            mouth.send(LearningReport(message=f"looks at the footage first, {share:.0%}"))
+            _say(mouth, LearningReport(message=f"looks at the footage first, {share:.0%}"))
 
     footages.prepare(list(sources), footage, *((card.height, card.width) if card else ()), progress=tell)
