@@ -14,9 +14,10 @@ from vj.errors import ScreenError
 from vj.render import hud
 from vj.render.reaction import Envelope, Reaction
 from vj.render.screen import LOOKS, Screen
+from vj.render.turning import Turning
 from vj.render.window import KEYS
 from vj.signals import AudioFeatures, Knobs, Picture
-from vj.view import View
+from vj.view import INNER, WINDOW, View
 
 FOLDER = Path(__file__).parents[1] / "shaders"
 SIZE = (192, 108)
@@ -325,13 +326,12 @@ def test_slit_scan_bends_what_passes_and_leaves_alone_what_stands(screen):
 def test_a_journey_ahead_is_laid_back_and_another_way_comes_gently(screen, window):
     ahead = replace(STILL, view=View("ahead", 0.4, 0.6))
     flat = screen.draw(STILL, SIZE, Knobs(), dt=1.0) or screen.read()
-    wide = SIZE[1] * 160 / 96 / SIZE[0]  # the picture is as wide as the screen, and cut above and below
     screen.draw(ahead, SIZE, Knobs(), dt=0.1)
     begun = np.abs(screen.read().astype(int) - flat).mean()
     for _ in range(40):
         screen.draw(ahead, SIZE, Knobs(), dt=0.1)
     there = screen.read()
-    assert wide < 1 and 0 < begun < 0.3 * np.abs(there.astype(int) - flat).mean()
+    assert 0 < begun < 0.3 * np.abs(there.astype(int) - flat).mean()
     for look in (5, 6, 1):  # what reads past pictures and blurs gets the same picture
         screen.draw(ahead, SIZE, Knobs(look=look), dt=1.0)
     seen = cv2.resize(view_back(ahead), (192, 115))[4:112]
@@ -345,3 +345,19 @@ def test_a_journey_ahead_is_laid_back_and_another_way_comes_gently(screen, windo
 
 def view_back(picture):
     return picture.view.lay_back(picture.before, 288, 480)
+
+
+def test_another_way_of_going_comes_over_the_flat_picture():
+    turning, ahead = Turning(), View("ahead", 0.4, 0.6)
+    assert turning.turn(ahead, 0.1) == {"u_view": (1.0, 0.4, 0.6, INNER), "u_turned": 1.0}, "the first at once"
+    seen = [turning.turn(View("falling"), 0.25) for _ in range(30)]
+    kinds = [values["u_view"][0] if values else 0.0 for values in seen]
+    shares = [values.get("u_turned", 0.0) for values in seen]
+    assert kinds == sorted(kinds, key=(1.0, 0.0, 4.0).index) and set(kinds) == {0.0, 1.0, 4.0}
+    assert np.abs(np.diff([1.0, *shares])).max() < 0.09 and shares[-1] == 1.0
+    turning = Turning()
+    turning.turn(WINDOW, 0.1)
+    assert turning.turn(WINDOW, 0.1) == {}
+    assert turning.turn(ahead, 0.3)["u_view"][:3] == (1.0, 0.4, 0.6), "never another's view on the way"
+    near = turning.turn(View("ahead", 0.5, 0.6), 0.1)["u_view"][1]
+    assert 0.4 < near < 0.45, "a vanishing point wanders"

@@ -21,8 +21,9 @@ from vj.render.output import Output
 from vj.render.passes import Pass, ShaderFolder
 from vj.render.patience import finish
 from vj.render.reaction import HOUR, Reaction
+from vj.render.turning import Turning
 from vj.signals import Knobs, Picture
-from vj.view import INNER, KINDS, View
+from vj.view import View
 
 PASSES = ("blend", "upscale_edge", "sharpen", "grade")
 UPSCALERS = {"plain": (), "bicubic": ("upscale",), "edge": ("upscale_edge", "sharpen"),
@@ -33,7 +34,6 @@ LOOKS = ("clean", "film", "lowfi", "ink", "night", "slitscan", "kaleidoscope", "
 """Keys 1..9, in this order; the file of a look is look_NAME.glsl."""
 
 BLACKOUT = 0.2  # s to black and back
-VIEW_FADE = 3.0  # s from one footage's way of going to another's
 UNROLLED = 3  # times the network's size that a picture laid back has at least
 LOOK_FADE = 0.4  # s from one look to the next where there is no beat, else one beat
 BEATS = (0.3, 0.8)  # s that such a beat may last
@@ -98,7 +98,7 @@ class Screen:
         self._hud = Pass(context, folder, ("hud",))
         self._output, self._card, self._dim = (Pass(context, folder, (n,)) for n in ("output", "card", "dim"))
         self._unroll, self._unrolled = Pass(context, folder, ("unroll",)), Canvas(context)
-        self._view, self._turned = None, 0.0  # what is laid back, and how far
+        self._turning = Turning()
         self._extras = {name: Pass(context, folder, (name,)) for name in ("blur_x", "blur_y", "lamps")}
         self._target, self._size = None, (0, 0)
         self.reload()
@@ -312,22 +312,12 @@ class Screen:
         return image
 
     def _lay_back(self, image: moderngl.Texture, picture: Picture, values: dict[str, object], dt: float) -> moderngl.Texture:
-        """The picture as it was seen, where its journey is laid out (vj/view.py). Another footage's way comes gently."""
-        view, change = picture.view, dt / VIEW_FADE
-        if self._view is None:
-            self._view, self._turned = view, 0.0 if view.is_flat else 1.0
-        away = view.is_flat or (view.kind != self._view.kind and self._turned > 0.0)
-        self._turned = max(0.0, self._turned - change) if away else min(1.0, self._turned + change)
-        if not view.is_flat and view.kind == self._view.kind:
-            near, old = min(change * 3, 1.0), self._view
-            self._view = replace(view, x=old.x + near * (view.x - old.x), y=old.y + near * (view.y - old.y))
-        elif self._turned <= 0.0:
-            self._view = view
-        if self._turned <= 0.0 or not self._unroll.is_good:
+        """The picture as it was seen, where its journey is laid out (vj/view.py)."""
+        turned = self._turning.turn(picture.view, dt)
+        if not turned or not self._unroll.is_good:
             return image
-        place = (float(KINDS.index(self._view.kind)), self._view.x, self._view.y, INNER)
         size = tuple(max(side, UNROLLED * small) for side, small in zip(image.size, picture.before.shape[1::-1], strict=True))
-        return self._run(self._unroll, self._unrolled, image, size, values | {"u_view": place, "u_turned": self._turned})
+        return self._run(self._unroll, self._unrolled, image, size, values | turned)
 
     def _run(self, step: Pass, canvas: Canvas, image: moderngl.Texture, size, values, **more) -> moderngl.Texture:
         canvas.use(size)
@@ -483,6 +473,6 @@ class Screen:
         self.context.finish()
         self._reaction, self._clock, self._head, self._last_time = Reaction(), 0.0, 0.0, 0.0
         self._limiter = limit.Guard() if self._limiter is not None else None
-        self._view, self._turned = None, 0.0
+        self._turning = Turning()
         self._history.release()
         self._history = Canvas(self.context)
