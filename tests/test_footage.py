@@ -1,6 +1,7 @@
 """Preparing footage: what is measured agrees with what was drawn, and what cannot be used is said in a sentence."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from vj import view
 from vj.errors import FootageError
-from vj.train import footage, large, measure, sources
+from vj.train import footage, heading, large, measure, sources
 from vj.train.footage import load, prepare
 from vj.video import FilmWriter
 
@@ -262,3 +263,13 @@ def test_all_sources_are_seen_one_way(tmp_path):
     card = prepare([long, film(tmp_path / "short.mp4", slide([2] * 30))], tmp_path / "out")
     assert card.view["kind"] == "ahead" and len(card.clips) == 2
     assert any("short.mp4: goes another way than most" in sentence for sentence in card.left_out)
+
+
+def test_what_is_turned_is_not_also_travelled_past(tmp_path):
+    way = heading.Heading(view.WINDOW, strays=True)
+    clip = film(tmp_path / "a.mp4", slide([2] * 30))
+    words = ["a.mp4: has borders.", "a.mp4: is travelled past."]
+    astray = replace(sources.open_all([clip], None, [])[0], heading=way, words=words)
+    turned = sources._turned(astray, "ahead")
+    assert turned.heading.view.kind == "ahead" and not turned.heading.strays
+    assert turned.words[0] == "a.mp4: has borders." and len(turned.words) == 2 and "another way" in turned.words[1]

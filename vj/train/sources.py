@@ -128,7 +128,8 @@ def _open(path: Path | list[Path], asked: str | None) -> Source:
 def _turned(source: Source, kind: str) -> Source:
     """The same seen as most of the footage is."""
     seen = heading.find((_fit(frame[source.inside], *SEEN) for frame in source.frames()), source.count, kind)
-    words = [*source.words[: len(source.words) - (not source.heading.view.is_flat)],
+    way = source.heading
+    words = [*source.words[: len(source.words) - (way.strays or not way.view.is_flat)],
              f"{source.name}: goes another way than most of the footage, and is laid out as that."]  # fmt: skip
     return replace(source, heading=seen, words=words)
 
