@@ -19,6 +19,7 @@ from vj.weights import Inbox
 log = logging.getLogger("vj")
 
 RETRY_SECONDS = 1.0  # after a failure of the network
+EASES = 0.96  # share of the allowance that is left from frame to frame: what one slow frame took is soon forgotten
 STARTS = 12  # first pictures kept ready, so that a new seed is seen at once whatever the network does
 STARTS_SECONDS = 0.6  # that making them may take, but for the first
 
@@ -133,7 +134,7 @@ class Player:
         if knobs.resets != strip.resets:  # another world: nothing leads there
             self.strip = Strip((made, made, made), (now, now), self._period, knobs.resets)
             return
-        self._allowance = max(now - due, self._allowance * 0.98)
+        self._allowance = max(now - due, self._allowance * EASES)
         self._allowance = min(self._allowance, self._period)
         moment = max(due + self._allowance, now)
         late = moment > strip.moments[1] + 1.5 * self._period
