@@ -115,10 +115,10 @@ def test_the_priors_lessons_are_spliced_alike_in_all_their_parts():
     rows = SMALL.rows
     number = torch.arange(16.0)
     edge = number.view(-1, 1, 1, 1).expand(-1, 3, SMALL.height, EDGE)
-    obeyed, past, code = (number.view(-1, 1, 1).expand(-1, depth, rows) for depth in (8, 40, 8))
-    edge, obeyed, past, code = trainer._lessons._spliced(edge, obeyed, past, code)
+    parts = (number.view(-1, 1, 1).expand(-1, depth, rows) for depth in (8, 40, 8, 1))
+    edge, obeyed, past, code, weight = trainer._lessons._spliced(edge, *parts)
     assert torch.equal(edge[:, 0, ::4, 0], code[:, 0]) and torch.equal(obeyed[:, 0], code[:, 0])
-    assert torch.equal(past[:, 0], code[:, 0])
+    assert torch.equal(past[:, 0], code[:, 0]) and torch.equal(weight[:, 0], code[:, 0])
     mixed = (code[:, 0, :1] != code[:, 0, 1:]).any(1)
     assert 0 < mixed.sum() < 16, "some are spliced, some are not"
 
@@ -279,6 +279,7 @@ def test_one_part_can_be_refined_alone(tmp_path, only, begun):
         "painter": {"painter"},
         "strip": {"painter"} | {f"encoder.layers.{n}.{part}" for n in (0, 2, 4, 6) for part in ("weight", "bias")},
         "prior": {"prior"},
+        "dreams": {"prior"},
         "mender": {"mender"},
     }[only]
     last = read(out)[1]["encoder.layers.6.weight"]

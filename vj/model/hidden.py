@@ -38,6 +38,13 @@ def along(hidden: Hidden, goes: torch.Tensor, width: int) -> Hidden:
     return replace(hidden, colours=hidden.colours + goes[..., 0].transpose(1, 2).flatten(0, 1)[row])
 
 
+def picked(hidden: Hidden, which: torch.Tensor, size: int) -> Hidden:
+    """The hidden of the pictures `which` (n,), in that order, some perhaps more than once; size: pixels of a picture."""
+    picture = torch.div(hidden.place, size, rounding_mode="floor")
+    new, old = (picture == which[:, None]).nonzero().unbind(1)
+    return Hidden(hidden.colours[old], hidden.classes[old], hidden.place[old] % size + new * size)
+
+
 def step(
     hidden: Hidden,
     lattice: torch.Tensor,

@@ -3,7 +3,7 @@
 Knows the network and how pixels are moved; knows no time, no music and no weights file.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +49,19 @@ def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> Wo
     phase = torch.zeros(B, config.classes, 2, device=device)
     codes = torch.zeros(B, config.memory * CODE_DIMS, config.rows, device=device)
     return World(frames[0], tuple(frames), phase, speeds, codes)
+
+
+def picked(world: World, which: torch.Tensor) -> World:
+    """The worlds `which` (n,) of these, in that order, some perhaps more than once."""
+
+    def pick(part):
+        if isinstance(part, hidden.Hidden):
+            return hidden.picked(part, which, world.lattice[0, 0].numel())
+        if isinstance(part, tuple):
+            return tuple(each[which] for each in part)
+        return part[which] if isinstance(part, torch.Tensor) else part
+
+    return World(*(pick(getattr(world, field.name)) for field in fields(world)))
 
 
 def tell(net: Net, last: torch.Tensor, controls: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

@@ -36,7 +36,7 @@ KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE = 3e-4  # learning rate for those
 BRISK = 8e-4  # for those that turn to other footage
 # For one part of them alone.
-STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3, "mender": 2e-3}
+STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3, "dreams": 5e-4, "mender": 2e-3}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,10 @@ from vj.model.net import (
     whole_cells,
 )  # fmt: skip
 from vj.model.planes import best, box, double
+from vj.train import dreams
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.daylight import Daylight
+from vj.train.dreams import Dreams
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
@@ -64,8 +66,8 @@ class TrainConfig:
 
 
 # What moves and paints; what moves; what fills the strip; that and what finds its code, whose meaning shifts; what draws the
-# code; what mends.
-ONLY = ("picture", "trunk", "painter", "strip", "prior", "mender")
+# code; the same, from its own dreams too; what mends.
+ONLY = ("picture", "trunk", "painter", "strip", "prior", "dreams", "mender")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -80,6 +82,7 @@ ONCE = 0.35  # how much the one step counts, against several, in telling with wh
 # When the prior learns alone it does so from worlds that have gone on for as many frames as hills take to come all the way
 # into what it sees, where the footage is long enough; for each of its steps NEW such frames are dreamt.
 DREAMT, NEW = 96, 13
+FOLLOWED = 64  # frames after which such a world shows the critic of dreams what is told
 LITTER = 16  # frames after which the mender is shown such a world again
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
@@ -114,6 +117,7 @@ class Trainer:
         self.rough = Roughness(device, seed)
         self._lessons, self._mendings = Lessons(self.rough), Mendings(self.rough)
         self._daylight: Daylight | None = None
+        self._dreams = Dreams(self.average, dataset, self.rough, self._part) if config.only == "dreams" else None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -128,11 +132,18 @@ class Trainer:
         """Lets only that learn which is to."""
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
-        learning = {"": parts, "picture": parts.keys() - {"prior", "mender"}, "strip": ("painter", "encoder")}.get(only, (only,))
+        learning = {"": parts, "picture": parts.keys() - {"prior", "mender"}, "strip": ("painter", "encoder"),
+                    "dreams": ("prior",)}.get(only, (only,))
         for name, part in parts.items():
             part.requires_grad_(name in learning)
         if only == "picture":  # of the code only which of it is worth telling, see _grade
             encoder.layers[:-1].requires_grad_(False)
+
+    @property
+    def _part(self) -> int:
+        """px of the picture, from the right, that are looked at where things enter."""
+        wide = self.net.config.width
+        return self.config.part if wide >= 2 * self.config.part else wide
 
     @property
     def _eager(self) -> bool:
@@ -146,20 +157,22 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        dreaming = {"": config.dreaming, "prior": 1.0, "mender": 1.0}.get(config.only, 0.0)
-        dreams = config.only in ("prior", "mender") or self.share > 1 - dreaming
-        way = (self.share - 1) / dreaming + 1 if dreams else self.share / (1 - dreaming)
+        dreaming = {"": config.dreaming, "prior": 1.0, "dreams": 1.0, "mender": 1.0}.get(config.only, 0.0)
+        alone = config.only in ("prior", "dreams", "mender") or self.share > 1 - dreaming
+        way = (self.share - 1) / dreaming + 1 if alone else self.share / (1 - dreaming)
         shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0, 1.0)
         for group, share in zip(self.optimiser.param_groups, shares, strict=True):
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
-        if dreams:
+        if alone:
             with quick():
                 self._dream()
                 parts = {}
                 if config.only != "mender":
                     parts["prior"] = self._lessons.grade(net, 2 * config.prior_batch)
+                if self._dreams:
+                    parts |= self._dreams.grade(net, 2 * config.prior_batch)
                 if config.only == "mender" or (self.steps % 2 and not config.only):
                     parts["mender"] = self._mendings.grade(net, 2 * config.batch)
             self._learn(parts)
@@ -195,10 +208,12 @@ class Trainer:
         """Now and then, worlds told the footage's codes and a little astray, that go on for as long as may be."""
         config, wide = self.config, self.net.config.width
         size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
-        if self._lessons.kept and self._mendings.kept and self.steps % max(1, size * deep // NEW):
+        often = dreams.OFTEN if self._dreams else max(1, size * deep // NEW)
+        if self._lessons.kept and self._mendings.kept and self.steps % often:
             return
-        width = config.part if wide >= 2 * config.part and config.only != "mender" else wide
-        self._roll(self._batch(size, deep + 1, light=0.0), deep, width, Strays(self.rough, size))
+        width = self._part if config.only != "mender" else wide
+        strays = None if self._dreams else Strays(self.rough, size)  # dreams hold enough
+        self._roll(self._batch(size, deep + 1, light=0.0), deep, width, strays)
 
     def _look_at_light(self) -> None:
         """The young learns the light apart, in quick lessons: until it knows it, no picture keeps its colours."""
@@ -272,6 +287,9 @@ class Trainer:
                 wide = width if self.config.only == "mender" else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
                 self._mendings.remember(*(part[..., -wide:] for part in moment))
+            if self._dreams and ahead and (ahead == depth or (ahead >= FOLLOWED and ahead % dreams.FRAMES == 0)):
+                on_the_way = controls[:, now + 1 + ahead - dreams.FRAMES : now + 1 + ahead]
+                self._dreams.told.remember(*dreams.seen(net, state, on_the_way))
             if ahead == depth:
                 break
             code = code if strays is None else strays.among(code)
