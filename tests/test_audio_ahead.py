@@ -1,4 +1,4 @@
-"""Beats of a file that is heard in advance: right from its beginning, told in time, and none where there are none."""
+"""Beats and drums of a file that is heard in advance: right from its beginning, told in time, and none where there are none."""
 
 import time
 
@@ -7,11 +7,15 @@ import pytest
 import soundfile
 from test_audio_features import RATE, clicks, rock
 
-from vj.audio.ahead import BeatGrid, Foresight, Known, look_ahead
+from vj.audio.ahead import BeatGrid, DrumGrid, Foresight, Known, follow, look_ahead
 from vj.audio.beat import Beat
 from vj.audio.features import FeatureExtractor
-from vj.audio.hear import hear
+from vj.audio.hear import hear, listen
+from vj.audio.hindsight import Strokes
+from vj.audio.onsets import Onset
 from vj.errors import SoundError
+
+NO_BEATS = (np.zeros(0), np.zeros(0, int), np.zeros(0))
 
 
 @pytest.fixture
@@ -116,3 +120,50 @@ def test_a_file_that_cannot_be_heard_ahead_is_heard_live(tmp_path):
         foresight._process.join(60)
         foresight._thread.join(5)
         assert foresight._ear._grid is None
+
+
+def test_known_drums_are_told_in_the_hop_in_which_they_sound():
+    strokes = Strokes(np.array([0.0, 0.505, 0.505, 1.2]), np.array([0, 0, 2, 1]), np.array([1.0, 0.9, 0.4, 0.8]))
+    known = Known(*NO_BEATS, seconds=2.0, drums=strokes)
+    grid, told = DrumGrid(known, loop=True), []
+    for hop in range(30, 500):  # it begins in mid-file
+        told += grid.follow(hop * 0.01)
+    assert [o.time for o in told] == pytest.approx([0.505, 0.505, 1.2, 2.0, 2.505, 2.505, 3.2, 4.0, 4.505, 4.505])
+    assert [o.kind for o in told[:4]] == ["KD", "HH", "SD", "KD"] and told[1].strength == 0.4
+    assert all(0 <= o.time - o.told <= 0.0101 for o in told)
+    once = DrumGrid(known)
+    assert len([o for hop in range(500) for o in once.follow(hop * 0.01)]) == 4
+    assert DrumGrid(Known(*NO_BEATS, drums=Strokes(np.zeros(0), np.zeros(0, int), np.zeros(0)))).follow(1.0) == []
+
+
+def test_features_come_from_known_drums_until_nothing_is_known_or_the_sound_is_another():
+    known = Known(*NO_BEATS, seconds=60.0, heard=3.0, drums=Strokes(np.arange(0.5, 60), np.arange(60) % 3, np.full(60, 0.7)))
+    for change, least in ((lambda ear: ear.nudge(0.01), 2), (lambda ear: ear.leave(), 1)):
+        ear, silence = FeatureExtractor(weights=None), np.zeros(RATE, np.float32)
+        follow(ear, known, loop=True)
+        at = ear.feed(silence[: RATE // 2])
+        assert (at.kicks, at.snares) == (1, 0) and 0.55 < at.kick <= 0.7
+        change(ear)  # a hand on the beat leaves the drums as they are
+        at = ear.feed(silence)
+        assert at.kicks + at.snares + at.hats == least
+        for _ in range(5):
+            at = ear.feed(silence)
+        assert at.kicks + at.snares + at.hats == (3 if least == 2 else 1)
+    ear = FeatureExtractor(weights=None)
+    follow(ear, known)
+    assert isinstance(ear._grid, BeatGrid)  # nor are beats told of a film's music where none are known
+    follow(ear, known, loop=True)
+    assert ear._grid is None
+
+
+def test_a_bands_drums_are_known(tmp_path):
+    path, beat = tmp_path / "band.wav", 0.5
+    soundfile.write(path, np.concatenate([np.zeros(RATE), rock(8.0, 60 / beat)]), RATE)
+    known = look_ahead(path)
+    beats = 1 + beat * np.arange(16)
+    for kind, true in enumerate((beats[::2], beats[1::2], 1 + beat / 2 * np.arange(32))):
+        found = known.drums.times[known.drums.kinds == kind]
+        hits = sum(abs(found - t).min(initial=9) < 0.03 for t in true)
+        assert 2 * hits / (len(found) + len(true)) > 0.9, kind
+    told = [event.time for _, events in listen(path, known) for event in events if isinstance(event, Onset)]
+    assert told == pytest.approx(known.drums.times.tolist())

@@ -188,7 +188,7 @@ def _footage(add: argparse.ArgumentParser) -> None:
 
 def _hear(add: argparse.ArgumentParser) -> None:
     add.add_argument("sound", type=Path, metavar="SOUND", help="a sound file")
-    add.add_argument("--ahead", action="store_true", help="beats in the light of the whole file, not as if live")
+    add.add_argument("--ahead", action="store_true", help="beats and drums in the light of the whole file, not as if live")
     add.add_argument("--plot", type=Path, metavar="OUT.png", help="also draw level, bands, onsets, beats and bars")
 
 

@@ -12,6 +12,7 @@ import rich
 from vj import midi, opening, weights
 from vj.audio import demo_music
 from vj.audio import source as sounds
+from vj.audio.ahead import FUTURE, follow, look_ahead
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import SoundFile
 from vj.controls import SoundTable
@@ -181,7 +182,7 @@ def judge(names: list[str], footage: Path | None, frames: int, as_json: bool, pl
 
 
 def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path | None) -> judging.Report:
-    """How well the weights play a piece: every control that it tells, against what enters."""
+    """How well the weights play a piece, heard in advance as in a film: every control that it tells, against what enters."""
     settings = Settings()
     demo = str(sound) == "demo"
     sound = opening.sound_file(settings) if demo else sound
@@ -192,6 +193,7 @@ def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path |
     ear = FeatureExtractor(settings.rate, settings.hop)
     with SoundFile(sound, settings.rate) as opened:
         seconds = min(opened.seconds, MUSIC_SECONDS)
+        follow(ear, look_ahead(sound, seconds=seconds + FUTURE))
         heard = np.concatenate([block.mean(1) for block in opened.stereo_blocks(settings.rate)])
     ends = (np.arange(1, max(int(seconds * card.fps), 2)) * settings.rate / card.fps).astype(int)
     for samples in np.split(heard[: ends[-1]], ends[:-1]):
@@ -200,7 +202,7 @@ def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path |
     frames = {bands[name]: np.unique(np.asarray(those) * card.fps // 1) for name, those in times.items() if name in bands}
     with opening.bar(path.name) as tell:
         found = music.judge_music(Generator(card, tensors), judging.reference_of(prepared), np.array(table), frames, tell)
-    about = {"title": f"{path.name} plays {sound.name}", "step": card.step}
+    about = {"title": f"{path.name} plays {sound.name}, heard in advance as vj render hears it", "step": card.step}
     return judging.Report(tuple(found.figures), judging.sheet(found.pictures, view_of(card)), about)
 
 

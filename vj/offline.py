@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from vj import opening
-from vj.audio.ahead import BeatGrid, look_ahead
+from vj.audio.ahead import FUTURE, follow, look_ahead
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import SoundFile
 from vj.cues import Cues
@@ -21,8 +21,6 @@ from vj.show import Maker, Show
 from vj.signals import Knobs
 from vj.trace import Trace
 from vj.video import FilmWriter
-
-FUTURE = 10.0  # s of sound after a film's end in whose light its last beats are heard
 
 
 def render(settings: Settings) -> None:
@@ -49,7 +47,7 @@ def render(settings: Settings) -> None:
         mapping = opening.mapping(whole, start.card)
         show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)
         ear, knobs = FeatureExtractor(settings.rate, settings.hop), Knobs(look=settings.look)
-        ear.follow(BeatGrid(look_ahead(opening.sound_file(settings), seconds=seconds + FUTURE)))
+        follow(ear, look_ahead(opening.sound_file(settings), seconds=seconds + FUTURE))
         updates, cued, cues = 0, opening.cued(settings, start), Cues(tuple(cue.at for cue in settings.then))
         with opening.bar(settings.film.name) as tell:
             blocks = sound.stereo_blocks(settings.rate // 10)

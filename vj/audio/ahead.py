@@ -1,7 +1,8 @@
-"""The beats of a file that can be heard in advance: every hop is judged in the light of all that follows.
+"""The beats and drums of a file that can be heard in advance: every hop is judged in the light of all that follows.
 
 The ear listens to the whole file as it would live; what it took for likely, hop by hop, is then decoded backwards, by the
-Viterbi algorithm over the states of its bar pointer (Krebs, Boeck and Widmer 2015). BeatGrid tells these beats in a show.
+Viterbi algorithm over the states of its bar pointer (Krebs, Boeck and Widmer 2015), and what it took for drums is weighed
+again (vj/audio/hindsight.py). BeatGrid and DrumGrid tell these beats and drums in a show.
 """
 
 import contextlib
@@ -19,7 +20,9 @@ import numpy as np
 from vj.audio.beat import DELAY, LEAD, Beat
 from vj.audio.features import FeatureExtractor
 from vj.audio.files import SoundFile
+from vj.audio.hindsight import Notes, Strokes, heard_again
 from vj.audio.network import EarWeights
+from vj.audio.onsets import CLASSES, Onset
 from vj.audio.pointer import Pointer
 from vj.errors import SoundError
 
@@ -28,17 +31,23 @@ log = logging.getLogger("vj")
 SURE = 0.3  # confidence from which beats are told
 BEFORE, AFTER = 4.0, 1.0  # s: what is sure here was so this long before, and is for a while after
 LONGEST = 3600.0  # s, of longer files the rest is heard as if live
+FUTURE = 10.0  # s of sound after what is played, in whose light its end is heard
+STROKE_LEAD = 0.01  # s, a drum is told in the hop in which it sounds
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a file: when its beats sound (s), where in the bar they stand (1.., 0 unknown), how surely (0..1)."""
+    """What is known of a file: when its beats sound (s), where in the bar they stand (1.., 0 unknown), how surely (0..1).
+
+    And its drums; None where nothing is known of them, and they are heard as if live.
+    """
 
     times: np.ndarray  # float64 (n,)
     positions: np.ndarray  # int (n,)
     confidence: np.ndarray  # float (n,)
     seconds: float = 0.0  # of the whole file
     heard: float = math.inf  # s of it that were listened to; inf: all
+    drums: Strokes | None = None
 
 
 def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", seconds: float = LONGEST) -> Known:
@@ -50,13 +59,15 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", s
     """
     ear = FeatureExtractor(weights=weights)
     ear.beat.pointer = record = _Recorder(ear.beat.pointer)
-    confidence, positions, heard = [], [], math.inf
+    confidence, positions, heard, notes = [], [], math.inf, Notes(ear.weights.hindsight if ear.weights else None)
     with SoundFile(path) as sound:
         length = sound.seconds
         for block in sound.blocks(ear.hop):
             ear.feed(block)
             confidence.append(ear.features.tempo_confidence)
-            positions += [(e.time, e.position) for e in ear.events() if isinstance(e, Beat)]
+            told = ear.events()
+            positions += [(e.time, e.position) for e in told if isinstance(e, Beat)]
+            notes.take(ear.noted, [e for e in told if isinstance(e, Onset)])
             if ear.features.time > min(seconds, LONGEST):
                 heard = ear.features.time
                 break
@@ -65,7 +76,8 @@ def look_ahead(path: str | Path, weights: EarWeights | str | None = "shipped", s
     sure = _widened(np.array(confidence), round(BEFORE / ear.step), round(AFTER / ear.step))
     known = sure[np.clip(hops, 0, len(sure) - 1)] if len(hops) else np.zeros(0)
     keep = (known > SURE) & (times >= 0)
-    return Known(times[keep], _places(times[keep], positions), known[keep], length, heard)
+    times, known = times[keep], known[keep]
+    return Known(times, _places(times, positions), known, length, heard, heard_again(notes, times, ear.step))
 
 
 def _widened(x: np.ndarray, before: int, after: int) -> np.ndarray:
@@ -172,6 +184,41 @@ class BeatGrid:
         return beat
 
 
+class DrumGrid:
+    """Tells known drums, each in the hop in which it sounds. follow() once a hop. loop: as of BeatGrid."""
+
+    def __init__(self, known: Known, loop: bool = False) -> None:
+        self.until = known.heard  # s of sound; then it knows no more
+        self._drums, self._length = known.drums, known.seconds if loop else math.inf
+        self._next = -1  # of the drums of all laps, the next to be told
+
+    def _due(self, number: int) -> float:
+        """s of sound, laps counted on; inf: never."""
+        lap, k = divmod(number, len(self._drums.times))
+        return float(self._drums.times[k]) + (lap * self._length if lap else 0.0)
+
+    def follow(self, now: float) -> list[Onset]:
+        """now: s of the file heard, rising, laps of the loop counted on: the drums that are to be told now."""
+        times, told = self._drums.times, []
+        if not len(times):
+            return told
+        if self._next < 0:  # at the first call what is over is over
+            lap = int(now // self._length) if self._length < math.inf else 0
+            here = now - lap * self._length if lap else now
+            self._next = lap * len(times) + int(np.searchsorted(times, here - STROKE_LEAD))
+        while (due := self._due(self._next)) <= now + STROKE_LEAD:
+            k = self._next % len(times)
+            told.append(Onset(due, CLASSES[int(self._drums.kinds[k])], float(self._drums.strengths[k]), now))
+            self._next += 1
+        return told
+
+
+def follow(ear: FeatureExtractor, known: Known, loop: bool = False) -> None:
+    """The ear tells from the next hop on what is known of the file that it hears; what is not known it hears as if live."""
+    beats = BeatGrid(known, loop) if len(known.times) or not loop else None
+    ear.follow(beats, DrumGrid(known, loop) if known.drums is not None else None)
+
+
 class Foresight:
     """Listens ahead to a file that plays in a loop, in a process of its own; from then on the ear follows what is known.
 
@@ -190,9 +237,9 @@ class Foresight:
     def _wait(self) -> None:
         with contextlib.suppress(EOFError, OSError):
             known = self._answer.recv()
-            if len(known.times):
-                self._ear.follow(BeatGrid(known, loop=True))
-                log.info("the file was heard in advance: %d beats are known", len(known.times))
+            follow(self._ear, known, loop=True)
+            strokes = len(known.drums.times) if known.drums is not None else 0
+            log.info("the file was heard in advance: %d beats and %d drums are known", len(known.times), strokes)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -50,6 +50,14 @@ class KnownBeats(Protocol):
     def follow(self, now: float) -> Beat | None: ...
 
 
+class KnownDrums(Protocol):
+    """Drums that are known in advance; follow() once a hop, told the s of sound heard."""
+
+    until: float  # s of sound heard, from which on it knows nothing
+
+    def follow(self, now: float) -> list[Onset]: ...
+
+
 class FeatureExtractor:
     """feed() samples as they come; the newest AudioFeatures come back. events() drains the beats and onsets told.
 
@@ -66,7 +74,7 @@ class FeatureExtractor:
         self.step = hop / rate  # s
         if weights == "shipped":
             weights = read_shipped()
-        self._network, second = None, None
+        self.weights, self._network, second = weights if isinstance(weights, EarWeights) else None, None, None
         if isinstance(weights, EarWeights):
             self._network, second = Network(weights), weights.drums
         self._strokes, self._looks_twice = Strokes(second), second is not None
@@ -100,7 +108,10 @@ class FeatureExtractor:
         self._clipped_until = -1.0
         self._hands: deque[tuple[Callable[[float], None], float]] = deque(maxlen=32)
         self._grid: KnownBeats | None = None
-        self._alone = False  # known beats are not to be followed any more
+        self._drums: KnownDrums | None = None
+        self._by_hand = self._alone = False  # known beats, nothing known is to be followed any more
+        self.noted: tuple | None = None  # of the last hop, where there is a network: short look (it is reused), chances by the
+        # network, of drums by the second look, RMS of nine bands, whether it was quiet, whether the rule was believed instead
         self.trim = trim
 
     def feed(self, samples: np.ndarray) -> AudioFeatures:
@@ -139,16 +150,17 @@ class FeatureExtractor:
         """Beats shall come later by this (earlier, where it is negative)."""
         self._hands.append((self.beat.nudge, seconds))
 
-    def follow(self, grid: KnownBeats | None) -> None:
-        """Tell the beats of this grid (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard.
+    def follow(self, grid: KnownBeats | None, drums: KnownDrums | None = None) -> None:
+        """Tell these beats and drums (see vj/audio/ahead.py) from the next hop on, in place of those heard; None: as heard.
 
-        In vain after leave().
+        In vain after leave(); beats also once a hand has spoken of them.
         """
-        self._grid = None if self._alone else grid
+        self._grid = None if self._alone or self._by_hand else grid
+        self._drums = None if self._alone else drums
 
     def leave(self) -> None:
-        """Beats are told as heard from now on, whatever is known: a hand has spoken, or the sound is no longer the file's."""
-        self._alone, self._grid = True, None
+        """All is told as heard from now on, whatever is known: the sound is no longer the file's."""
+        self._alone, self._grid, self._drums = True, None, None
 
     def _look(self, new: np.ndarray) -> None:
         self._hops += 1
@@ -164,11 +176,13 @@ class FeatureExtractor:
         openness, level = self._gate.look(loud)
         relative = self._relate(loud, openness)
         while self._hands:
-            self.leave()
+            self._by_hand, self._grid = True, None  # a hand knows better than what is known of beats
             heed, value = self._hands.popleft()
             heed(value)
         seen = self._senses.look(mags, self._heard)
         onsets, beat = self._hear(mags, seen, openness < 0.5, openness)
+        if self._drums is not None and time < self._drums.until:
+            onsets = self._drums.follow(time)
         self._flash = [x * self._fade if x > 0.01 else 0.0 for x in self._flash]
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
@@ -241,6 +255,7 @@ class FeatureExtractor:
             belief = (network.tempi, network.belief) if self._hops % TEMPO_EVERY == 0 else None
             found = self._picker.feed(drums, quiet, self._presence_of_drums.feed(heard))
             onsets = self._chooser.feed(found, onsets, heard[5])
+            self.noted = (seen[: len(mags)], heard, drums, bands, quiet, self._chooser.deaf)
         onset, colour = self._rise(mags, openness)
         low, snare, _ = self._onsets.scores
         return onsets, self.beat.feed(onset, low, snare, colour, quiet, heard, belief)

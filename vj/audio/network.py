@@ -14,12 +14,14 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from vj.audio.hindsight import SIZE as SHOWN_AGAIN
 from vj.audio.senses import SIZE
 from vj.audio.strokes import SIZE as SHOWN
 from vj.errors import WeightsError
 
 ARCHITECTURE = "ear-gru-1"
 OUTPUTS = ("beat", "downbeat", "KD", "SD", "HH", "pulse")
+LOOKS = ("drums.", "hindsight.")  # how the names of what looks again at the drums begin
 TEMPO_EVERY = 10  # hops between two looks at the tempo
 LARGEST = 2**24  # bytes; a larger file is not ours
 
@@ -36,8 +38,21 @@ class EarWeights:
     @property
     def drums(self) -> dict[str, np.ndarray] | None:
         """What Strokes takes; None where the file has none."""
-        found = {name[6:]: t for name, t in self.tensors.items() if name.startswith("drums.")}
-        return found or None
+        return self.part("drums.")
+
+    @property
+    def hindsight(self) -> dict[str, np.ndarray] | None:
+        """What Hindsight.judge takes; None where the file has none."""
+        return self.part("hindsight.")
+
+    def part(self, prefix: str) -> dict[str, np.ndarray] | None:
+        """The tensors whose names begin so, without it; None where there are none."""
+        return {name[len(prefix) :]: t for name, t in self.tensors.items() if name.startswith(prefix)} or None
+
+    @property
+    def network(self) -> dict[str, np.ndarray]:
+        """What the network itself is made of."""
+        return {name: t for name, t in self.tensors.items() if not name.startswith(LOOKS)}
 
 
 def shipped() -> Path:
@@ -70,10 +85,11 @@ def read(path: str | Path) -> EarWeights:
     shapes |= {"out.weight": (len(OUTPUTS), 2 * state), "out.bias": (len(OUTPUTS),)}
     tempi = len(tensors.get("tempo.bias", ()))
     shapes |= {"tempo.weight": (tempi, 2 * state), "tempo.bias": (tempi,)}
-    hidden = len(tensors.get("drums.one.bias", ()))
-    if hidden:  # a second look at the drums is there or not
-        shapes |= {"drums.one.weight": (hidden, SHOWN), "drums.one.bias": (hidden,), "drums.two.weight": (3, hidden)}
-        shapes |= {"drums.two.bias": (3,), "drums.mean": (SHOWN,), "drums.spread": (SHOWN,)}
+    for look, size in zip(LOOKS, (SHOWN, SHOWN_AGAIN), strict=True):
+        hidden = len(tensors.get(f"{look}one.bias", ()))
+        if hidden:  # it is there or not
+            shapes |= {f"{look}one.weight": (hidden, size), f"{look}one.bias": (hidden,), f"{look}two.weight": (3, hidden)}
+            shapes |= {f"{look}two.bias": (3,), f"{look}mean": (size,), f"{look}spread": (size,)}
     fits = card.get("architecture") == ARCHITECTURE and state > 0 and tempi > 0
     if not fits or any(tensors.get(name, np.zeros(0)).shape != shape for name, shape in shapes.items()):
         raise WeightsError(f"{path} holds weights of another network; install the program again.")

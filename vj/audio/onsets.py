@@ -121,14 +121,15 @@ class OnsetChooser:
         self._forget = float(np.exp(-hop / LISTENING))
         self._network, self._rule, self._pulse = 0.0, 0.0, 0.5  # onsets lately told by each; how likely there is a pulse
         self._last = {kind: -1.0 for kind in CLASSES}  # s, when each class was last told
+        self.deaf = False  # whether the rule is believed now
 
     def feed(self, network: list[Onset], rule: list[Onset], pulse: float) -> list[Onset]:
         """What each tells in this hop, and the network's chance of a pulse -> what is told."""
         self._network = self._network * self._forget + len(network)
         self._rule = self._rule * self._forget + len(rule)
         self._pulse += (pulse - self._pulse) * (1 - self._forget)
-        deaf = self._network < DEAF * self._rule and self._pulse < NO_MUSIC
-        told = [o for o in (rule if deaf else network) if o.time - self._last[o.kind] > NET_REST / 2]
+        self.deaf = self._network < DEAF * self._rule and self._pulse < NO_MUSIC
+        told = [o for o in (rule if self.deaf else network) if o.time - self._last[o.kind] > NET_REST / 2]
         self._last |= {onset.kind: onset.time for onset in told}
         return told
 

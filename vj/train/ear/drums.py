@@ -19,7 +19,7 @@ import safetensors.numpy
 import torch
 from torch import nn
 
-from vj.audio.network import EarWeights, read
+from vj.audio.network import LOOKS, EarWeights, read
 from vj.audio.senses import BANDS, rises
 from vj.audio.strokes import SIZE, whole
 from vj.train.ear.learn import VALID, Net
@@ -57,7 +57,7 @@ def gather(
     """
     rng, shown, wanted = np.random.default_rng(0), [], []
     net = Net(*(torch.from_numpy(weights.tensors[name]) for name in ("mean", "spread"))).eval()
-    net.load_state_dict({name: torch.from_numpy(t) for name, t in weights.tensors.items() if not name.startswith("drums.")})
+    net.load_state_dict({name: torch.from_numpy(t) for name, t in weights.network.items()})
     for path in shards:
         with np.load(path) as data:
             part = {name: data[name] for name in data.files}
@@ -112,9 +112,9 @@ def learn(shown: np.ndarray, wanted: np.ndarray, known: dict[str, np.ndarray] | 
     return {name: t.detach().numpy() for name, t in learnt.items()} | {"mean": mean, "spread": spread}
 
 
-def add(path: Path, weights: EarWeights, learnt: dict[str, np.ndarray]) -> None:
-    """Writes the ear's file anew, with this second look."""
-    tensors = weights.tensors | {f"drums.{name}": np.ascontiguousarray(t, np.float32) for name, t in learnt.items()}
+def add(path: Path, weights: EarWeights, learnt: dict[str, np.ndarray], look: str = LOOKS[0]) -> None:
+    """Writes the ear's file anew, with this second look, or with another one of LOOKS."""
+    tensors = weights.tensors | {f"{look}{name}": np.ascontiguousarray(t, np.float32) for name, t in learnt.items()}
     aside = path.with_suffix(".tmp")
     safetensors.numpy.save_file(tensors, aside, {"card": json.dumps(weights.card)})
     os.replace(aside, path)

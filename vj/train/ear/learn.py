@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from vj.audio.features import short_looks
+from vj.audio.network import LOOKS
 from vj.audio.senses import BANDS, EVERY, SIZE, LongLook, rises, whole
 from vj.train.ear.bank import RATE, Bank
 from vj.train.ear.sound import Heard, make
@@ -258,7 +259,7 @@ def train(shards: Path, out: Path, minutes: float, known: Path | None = None, se
     torch.manual_seed(seed)
     net = Net(sample.mean(0), sample.std(0) + 0.05)
     if known is not None:
-        net.load_state_dict({k: v for k, v in safetensors.torch.load_file(known).items() if not k.startswith("drums.")})
+        net.load_state_dict({k: v for k, v in safetensors.torch.load_file(known).items() if not k.startswith(LOOKS)})
     calm = copy.deepcopy(net).eval()  # the mean of the weights over some hundred steps: what is judged and written
     optimiser = torch.optim.AdamW(net.parameters(), RATE_OF_LEARNING, weight_decay=1e-3)
     spent, step, rng = 0.0, 0, np.random.default_rng()
