@@ -1,4 +1,4 @@
-"""Dice learn from the dreams that a critic likes, and from those alone; worlds can be picked and told apart."""
+"""Dice learn what a critic likes better in their dreams, and they alone; worlds can be picked; a critic tells apart."""
 
 import pytest
 import torch

@@ -1,12 +1,13 @@
-"""Dice that learn from their own dreams: of several ways in which a dream may go on, those that a critic takes for footage.
+"""Dice that learn from their own dreams: of several ways in which one may go on, what a critic likes better is drawn more.
 
-In the footage's worlds the prior is right; in those that it dreams it sees what no footage shows, and what it draws there is
-rubble beside things. So dreams go on for a while in several ways at once, each drawn with other dice. A critic, learning
-beside them what drawn things look like and told ones, chooses in each height band, and what was drawn on the way it likes
-best becomes a lesson: an adversary, but one that only chooses.
+In worlds that follow the footage the prior is right; in those that it dreams it sees what no footage shows, and what it draws
+there is rubble beside things. So dreams go on for a while in several ways at once, each drawn with other dice. A critic, which
+learns beside them to tell what was drawn from what footage told, looks at what has come of each way; every code drawn is a
+lesson, for or against it, by how its place pleases beside the same place of the other ways. An adversary, but one that only
+chooses: what is painted, and how, stays what was learnt from footage.
 
-Sources: learning to be taken for the example (GAIL, Ho and Ermon 2016; SeqGAN, Yu et al. 2017) by going on with the best of
-several (expert iteration, Anthony et al. 2017; RAFT, Dong et al. 2023).
+Sources: a critic in place of an example to follow (SeqGAN, Yu et al. 2017; GAIL, Ho and Ermon 2016); what is better than the
+other draws of the same moment (REINFORCE, Williams 1992, with the draws' own mean as baseline: Kool et al. 2019).
 """
 
 import math
@@ -85,14 +86,15 @@ class Dreams:
         self._begin()
 
     def grade(self, net: Net, size: int) -> dict[str, torch.Tensor]:
-        """How well `net`'s prior draws what the critic likes; every STRETCH times that it is asked, the dreams go on."""
+        """How well `net`'s prior draws what the critic likes, and not what it dislikes: as parts of a loss, none at first. Every
+        STRETCH times that it is asked, the dreams go on."""
         if self._asked % STRETCH == 0:
             self.go_on(learning=self._asked >= ALONE * STRETCH)
         self._asked += 1
         return {"dreams": self.lessons.grade(net, size)} if self.lessons.kept else {}
 
     def go_on(self, learning: bool) -> None:
-        """All dreams FRAMES frames on; the critic learns; if `learning`, the ways it likes best become lessons."""
+        """All dreams FRAMES frames on; the critic learns; if `learning`, what was drawn becomes lessons."""
         if self._stretches == LONGEST:
             self._begin()
         self._go_on(learning)
