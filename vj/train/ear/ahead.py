@@ -20,7 +20,7 @@ from vj.audio.hindsight import SIZE, Hindsight
 from vj.audio.network import LOOKS, EarWeights, read
 from vj.audio.senses import rises
 from vj.audio.strokes import whole
-from vj.train.ear.drums import LEFT_OUT, add
+from vj.train.ear.drums import LEFT_OUT, add, fit
 from vj.train.ear.learn import VALID, Net
 
 NETS, HIDDEN, ROUNDS, BATCH, RATE_OF_LEARNING = 3, 96, 5, 512, 2e-3
@@ -125,22 +125,14 @@ def learn(shown: np.ndarray, wanted: np.ndarray, seed: int = 0) -> dict[str, np.
     rng, some = np.random.default_rng(seed), shown[:: max(1, len(shown) // 100_000)].astype(np.float32)
     mean, spread = some.mean(0), some.std(0) + 0.05
     net = nn.Sequential(nn.Linear(SIZE, HIDDEN), nn.ReLU(), nn.Dropout(DROPPED), nn.Linear(HIDDEN, 3))
-    optimiser = torch.optim.AdamW(net.parameters(), RATE_OF_LEARNING, weight_decay=1e-3)
     noise = NOISE * torch.randn(20 * BATCH * SIZE)  # drawn once: to draw it anew takes longer than to learn
-    steps = ROUNDS * len(shown) // BATCH
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = RATE_OF_LEARNING * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
+
+    def lesson() -> tuple[torch.Tensor, torch.Tensor]:
         chosen, start = rng.integers(0, len(shown), BATCH), int(rng.integers(0, 19 * BATCH * SIZE))
         x = torch.from_numpy((shown[chosen].astype(np.float32) - mean) / spread)
-        logits = net(x + noise[start : start + x.numel()].view(x.shape))
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(wanted[chosen]))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    one, two = net[0], net[3]
-    learnt = {"one.weight": one.weight, "one.bias": one.bias, "two.weight": two.weight, "two.bias": two.bias}
-    return {name: t.detach().numpy() for name, t in learnt.items()} | {"mean": mean, "spread": spread}
+        return x + noise[start : start + x.numel()].view(x.shape), torch.from_numpy(wanted[chosen])
+
+    return fit(net, RATE_OF_LEARNING, ROUNDS * len(shown) // BATCH, lesson) | {"mean": mean, "spread": spread}
 
 
 def together(nets: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

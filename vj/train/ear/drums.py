@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -94,22 +95,31 @@ def learn(shown: np.ndarray, wanted: np.ndarray, known: dict[str, np.ndarray] | 
         mean, spread, full, rounds = known["mean"], known["spread"], MORE_RATE, MORE_ROUNDS
         names = ("one.weight", "one.bias", "two.weight", "two.bias")
         net.load_state_dict(dict(zip(net.state_dict(), (torch.from_numpy(known[name]) for name in names), strict=True)))
-    optimiser = torch.optim.AdamW(net.parameters(), full, weight_decay=1e-3)
-    steps = rounds * len(shown) // BATCH
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = full * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
+
+    def lesson() -> tuple[torch.Tensor, torch.Tensor]:
         chosen = rng.integers(0, len(shown), BATCH)
         x = torch.from_numpy((shown[chosen].astype(np.float32) - mean) / spread)
         x[:, :BANDS] += 0.1 * torch.randn(1, BANDS)  # another equaliser
-        logits = net(x + NOISE * torch.randn_like(x))
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(wanted[chosen]))
+        return x + NOISE * torch.randn_like(x), torch.from_numpy(wanted[chosen])
+
+    return fit(net, full, rounds * len(shown) // BATCH, lesson) | {"mean": mean, "spread": spread}
+
+
+def fit(net: nn.Sequential, rate: float, steps: int, lesson: Callable) -> dict[str, np.ndarray]:
+    """Teaches a network of one hidden layer in so many steps, the rate falling to next to nothing (a cosine; Loshchilov and
+    Hutter 2017). lesson() -> what is shown (n, size), what there is (n, 3) 0..1. Its tensors."""
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-3)
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
+        shown, there = lesson()
+        loss = nn.functional.binary_cross_entropy_with_logits(net(shown), there)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     one, two = net[0], net[3]
     learnt = {"one.weight": one.weight, "one.bias": one.bias, "two.weight": two.weight, "two.bias": two.bias}
-    return {name: t.detach().numpy() for name, t in learnt.items()} | {"mean": mean, "spread": spread}
+    return {name: t.detach().numpy() for name, t in learnt.items()}
 
 
 def add(path: Path, weights: EarWeights, learnt: dict[str, np.ndarray], look: str = LOOKS[0]) -> None:
