@@ -92,7 +92,7 @@ def test_a_critic_is_told_what_was_to_enter_in_each_band():
     controls = torch.zeros(1, 8, 6)
     controls[0, :, 0] = 0.5
     controls[0, 5, 3] = 0.8  # near, in the third of four stretches
-    told = critic.told(controls, ROWS)
+    told = critic.instructions(controls, ROWS)
     assert told.shape == (1, critic.TIMES + 1, ROWS) and torch.allclose(told[0, -1], torch.tensor(0.5))
     near = critic.bands_of(ROWS)[2].bool()
     assert torch.allclose(told[0, 2, near], torch.tensor(0.8)) and not told[0, 2, ~near].any() and not told[0, [0, 1, 3]].any()
@@ -117,6 +117,8 @@ def test_what_is_liked_better_than_other_ways_becomes_the_lesson(net, few, monke
     says = torch.zeros(6, ROWS, SMALL.width // critic.CELL)
     says[2, 3, -1] = 9.0  # on the third way of the first dream, in the fourth row, where the newest stands
     monkeypatch.setattr(dreaming, "_judged", lambda *_: says)
+    instructions = torch.zeros(6, critic.TIMES + 1, ROWS)
+    dreaming.told.remember(torch.rand(6, 3, 32, 64), torch.zeros(6, 1, 32, 64), instructions)
     kept = []
     monkeypatch.setattr(dreaming.lessons, "remember", lambda state, code, told, weight: kept.append(weight))
     dreaming.go_on(learning=False)
@@ -137,6 +139,25 @@ def test_what_was_drawn_is_judged_where_it_has_come_to(net, few):
     dreaming._teach(says, pace, torch.ones(6, 8), [(None, None, None)] * 8)
     assert [float(weight[0, 4]) > 0.5 for weight in kept] == [False, False, False, True, True, False, False, False]
     assert not torch.stack(kept)[:2].any()  # what has left the picture
+
+
+def test_a_critic_that_has_seen_nothing_teaches_nothing(net, few):
+    dreaming = dreams.Dreams(net, learner(net).data, Roughness(), SMALL.width)
+    for _ in range(3):
+        dreaming.go_on(learning=True)
+    assert dreaming.drawn.kept and not dreaming.lessons.kept
+
+
+def test_dreams_never_look_at_what_is_held_back(net, few, monkeypatch):
+    monkeypatch.setattr(dreams, "LONGEST", 12)
+    data, seen = learner(net).data, set()
+    dreaming = dreams.Dreams(net, data, Roughness(), SMALL.width)
+    frames = dreaming._frames
+    monkeypatch.setattr(dreaming, "_frames", lambda at: seen.update(at.tolist()) or frames(at))
+    for _ in range(30):
+        dreaming.go_on(learning=False)
+    held = {frame for start, stop in data.held for frame in range(start, stop)}
+    assert held and len(seen) > 40 and not seen & held
 
 
 def test_learning_from_dreams_changes_the_dice_alone(net, few):

@@ -32,7 +32,8 @@ class Critic(nn.Module):
         self.drop = nn.Dropout2d(DROP)
 
     def forward(self, shown: torch.Tensor, pace: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """shown (B, 3, H, W) 0..1, pace (B, 1, H, W) px a frame at speed 1, told as of `told` -> (B, H/4, W/4), rounded up."""
+        """shown (B, 3, H, W) 0..1, pace (B, 1, H, W) px a frame at speed 1, told as of instructions() -> (B, H/4, W/4), both
+        rounded up."""
         B, _, H, W = shown.shape
         y, x = torch.meshgrid(*(torch.linspace(-1, 1, n, device=shown.device) for n in (H, W)), indexing="ij")
         told = told.repeat_interleave(CELL, 2)[:, :, :H, None].expand(-1, -1, -1, W)
@@ -51,7 +52,7 @@ def bands_of(rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
     return torch.stack([(middle >= top) & (middle < bottom) for top, bottom in BANDS]).float()
 
 
-def told(controls: torch.Tensor, rows: int) -> torch.Tensor:
+def instructions(controls: torch.Tensor, rows: int) -> torch.Tensor:
     """What the critic is told: controls (B, T, 6) of the last T frames, a multiple of TIMES -> (B, TIMES + 1, rows): what was to
     enter in the row's own band, the oldest first, and the speed."""
     entering = controls[:, :, 1:4].unflatten(1, (TIMES, -1)).amax(2)

@@ -30,6 +30,7 @@ STRETCH, OFTEN = 6, 24  # steps of learning after which dreams go on, and after 
 ALONE = 30  # first stretches in which the critic alone learns
 DREAMS, WAYS = 4, 6  # that go on at a time, and ways in which each does
 FRAMES = 16  # in which they part before one is chosen
+BACK = 3  # frames before a dream's first that it begins with
 LONGEST, GREEN = 40, 4  # such stretches until a dream ends, and first ones that the critic does not learn from
 ENTERED = (40, 64, 80)  # px at the right edge of each band, far to near, by which a way is judged
 AGREED = 16  # px at the left that the critic does not learn from: there first pictures linger
@@ -44,7 +45,7 @@ GRAIN = 0.01  # added to what it sees
 def seen(net: Net, state: worlds.World, controls: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What the critic sees of B worlds, controls (B, FRAMES, 6) on the way to them: see critic.Critic.forward."""
     pace = net.bank[:, 0].abs()[state.classes][:, None]
-    return state.shown[0].float(), pace, critic.told(controls, net.config.rows)
+    return state.shown[0].float(), pace, critic.instructions(controls, net.config.rows)
 
 
 class Moments:
@@ -94,34 +95,35 @@ class Dreams:
         return {"dreams": self.lessons.grade(net, size)} if self.lessons.kept else {}
 
     def go_on(self, learning: bool) -> None:
-        """All dreams FRAMES frames on; the critic learns; if `learning`, what was drawn becomes lessons."""
+        """All dreams FRAMES frames on; the critic learns; if `learning`, and it has seen both, what was drawn becomes lessons."""
         if self._stretches == LONGEST:
             self._begin()
-        self._go_on(learning)
-        if self.told.kept and self.drawn.kept:
+        taught = bool(self.told.kept and self.drawn.kept)
+        self._go_on(learning and taught)
+        if taught:
             for _ in range(LOOKS):
                 self._look()
 
     # ------------------------------------------------------------------------------------------------ dreaming
     def _begin(self) -> None:
         """New dreams, from pictures of the footage."""
-        length = FRAMES * LONGEST + 5
-        starts = [self._somewhere(length) + 3 for _ in range(DREAMS)]
-        self._at = np.array(starts)
-        past = tuple(self._frames(self._at - back)[..., -self.wide :] for back in range(4))
-        speeds = np.stack([self.data.controls[at - 2 : at + 1, 0][::-1] for at in starts])
+        pieces = [self._somewhere(FRAMES * LONGEST + BACK + 2) for _ in range(DREAMS)]
+        starts = [start + BACK for start, _ in pieces]
+        self._at, self._last = np.array(starts), np.array([[stop - 1] for _, stop in pieces])
+        past = tuple(self._frames(self._at - back)[..., -self.wide :] for back in range(BACK + 1))
+        speeds = np.stack([self.data.controls[at - BACK + 1 : at + 1, 0][::-1] for at in starts])
         self._worlds = worlds.begin(self.net, past, torch.from_numpy(speeds.copy()).to(self.rough.device))
         self._share = torch.zeros(DREAMS, device=self.rough.device)
         self._stretches = 0
 
-    def _somewhere(self, length: int) -> int:
-        """Where a stretch of so many frames begins; of a shorter one, if the footage has none."""
+    def _somewhere(self, length: int) -> tuple[int, int]:
+        """Where so many frames in a row begin that may be learnt from, and where their piece ends; it may be shorter, if the
+        footage has none so long."""
         pieces = [(a, b) for a, b in self.data.training if b - a > length] or self.data.training
         start, stop = pieces[int(self.data.rng.integers(len(pieces)))]
-        return int(self.data.rng.integers(start, max(stop - length, start) + 1))
+        return int(self.data.rng.integers(start, max(stop - length, start) + 1)), stop
 
     def _frames(self, at: np.ndarray) -> torch.Tensor:
-        at = np.clip(at, 0, len(self.data.frames) - 1)
         return torch.from_numpy(self.data.frames[at]).permute(0, 3, 1, 2).to(self.rough.device).float() / 255
 
     @torch.no_grad()
@@ -130,7 +132,7 @@ class Dreams:
         each = torch.arange(DREAMS, device=device).repeat_interleave(WAYS)
         state, share = worlds.picked(self._worlds, each), self._share[each]
         quiet, lessons = torch.zeros(len(each), device=device), []
-        ahead = np.clip(self._at[:, None] + 1 + np.arange(FRAMES), 0, len(self.data.controls) - 1)
+        ahead = np.minimum(self._at[:, None] + 1 + np.arange(FRAMES), self._last)  # where its piece ends it stays by its last
         controls = torch.from_numpy(self.data.controls[ahead]).to(device)
         for step in range(FRAMES):
             whole = self._frames(ahead[:, step] - 1)[each]  # the light is read from the footage
