@@ -125,12 +125,20 @@ def test_a_file_that_cannot_be_heard_ahead_is_heard_live(tmp_path):
 def test_known_drums_are_told_in_the_hop_in_which_they_sound():
     strokes = Strokes(np.array([0.0, 0.505, 0.505, 1.2]), np.array([0, 0, 2, 1]), np.array([1.0, 0.9, 0.4, 0.8]))
     known = Known(*NO_BEATS, seconds=2.0, drums=strokes)
-    grid, told = DrumGrid(known, loop=True), []
+    grid, told, due = DrumGrid(known, loop=True), [], []
     for hop in range(30, 500):  # it begins in mid-file
         told += grid.follow(hop * 0.01)
+        due.append(grid.due)
+    assert due[0] == (0.505, 1.2, 0.505) and due[100] == (2.0, 3.2, 2.505)
+    assert all(due[hop - 30][1] > hop * 0.01 for hop in range(30, 500)) and {d[1] for d in due} == {1.2, 3.2, 5.2}
     assert [o.time for o in told] == pytest.approx([0.505, 0.505, 1.2, 2.0, 2.505, 2.505, 3.2, 4.0, 4.505, 4.505])
     assert [o.kind for o in told[:4]] == ["KD", "HH", "SD", "KD"] and told[1].strength == 0.4
     assert all(0 <= o.time - o.told <= 0.0101 for o in told)
+    once = DrumGrid(known)
+    once.follow(0.6)
+    assert once.due == (0.0, 1.2, 0.0)  # no kick comes any more
+    once.follow(1.3)
+    assert once.due == (0.0, 0.0, 0.0)
     once = DrumGrid(known)
     assert len([o for hop in range(500) for o in once.follow(hop * 0.01)]) == 4
     assert DrumGrid(Known(*NO_BEATS, drums=Strokes(np.zeros(0), np.zeros(0, int), np.zeros(0)))).follow(1.0) == []
@@ -143,12 +151,14 @@ def test_features_come_from_known_drums_until_nothing_is_known_or_the_sound_is_a
         follow(ear, known, loop=True)
         at = ear.feed(silence[: RATE // 2])
         assert (at.kicks, at.snares) == (1, 0) and 0.55 < at.kick <= 0.7
+        assert (at.next_kick, at.next_snare, at.next_hat) == (3.5, 1.5, 2.5)
         change(ear)  # a hand on the beat leaves the drums as they are
         at = ear.feed(silence)
         assert at.kicks + at.snares + at.hats == least
         for _ in range(5):
             at = ear.feed(silence)
         assert at.kicks + at.snares + at.hats == (3 if least == 2 else 1)
+        assert at.next_kick == at.next_snare == at.next_hat == 0
     ear = FeatureExtractor(weights=None)
     follow(ear, known)
     assert isinstance(ear._grid, BeatGrid)  # nor are beats told of a film's music where none are known

@@ -163,6 +163,24 @@ def test_where_music_speaks_only_music_is_answered():
     assert passing(Mapping(TABLE), kicks, FULL, 60, "far") == pytest.approx(60 / TABLE.every["far"], abs=1)
 
 
+def test_what_is_near_waits_for_the_drum_that_is_known_to_come():
+    comes, still = TABLE.waits["near"] + 30.0, replace(TABLE, waits=dict.fromkeys(TABLE.waits, 0.0))
+
+    def begins(table):
+        mapping, begun, before = Mapping(table), [], 0.0
+        for n in range(round(comes * 15)):
+            heard = AudioFeatures(time=n / 15, loudness=1.0, next_kick=comes, next_hat=comes)
+            told = mapping.turn(heard, FULL, 1 / 15)
+            begun += [n / 15] if told.near >= 0.5 > before else []
+            before = told.near
+        return begun
+
+    assert 3 <= len(begins(TABLE)) and max(begins(TABLE)) <= 30 < max(begins(still)) and len(begins(still)) >= 8
+    known = AudioFeatures(loudness=1.0, next_hat=20.0, next_snare=0.0)
+    for band in ("far", "middle"):  # what is far passes even so; and no snare is known to come
+        assert passing(Mapping(TABLE), lambda _: known, FULL, 15, band) >= 3
+
+
 def test_smoothing_agrees_at_24_60_and_144_fps():
     results = []
     for fps in (24, 60, 144):
@@ -195,6 +213,7 @@ def test_louder_is_faster_and_lighter_and_never_out_of_range():
         ("pulse", "hold", -1),
         ("speed", "seconds", 0),
         ("cruise", "rest", True),
+        ("waits", "near", -1),
     ],
 )
 def test_a_wrong_line_is_named(section, key, value):

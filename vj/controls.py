@@ -45,6 +45,7 @@ class SoundTable:
     passing_hold: float  # frames of the footage's rate
     passing_fall: float
     patience: float  # s
+    waits: dict[str, float]  # height band -> s
     rest: float  # 0..1.5
     speed: Curve
     light: Curve
@@ -71,6 +72,7 @@ class SoundTable:
             passing_hold=_number(table, "cruise", "hold", 1, 100),
             passing_fall=_number(table, "cruise", "fall", 0, 100),
             patience=_number(table, "cruise", "patience", 0.1, 1e6),
+            waits={band: _number(table, "waits", band, 0, 1e6) for band in BAND_NAMES},
             rest=_number(table, "cruise", "rest", 0, 1.5),
             **curves,
         )
@@ -112,7 +114,9 @@ class Mapping:
             band = table.entries.get(name)
             if band:
                 entries[band] = max(entries[band], pulse)
-                told[band] = max(told[band], float(self._since[name] < table.patience))
+                coming = getattr(features, f"next_{name}")
+                waits = 0 < coming and coming - features.time < table.waits[band]
+                told[band] = max(told[band], float(waits or self._since[name] < table.patience))
         on_beat, self._beats = features.beats != self._beats, features.beats
         due = on_beat or not (features.tempo and drive)
         for band in BAND_NAMES:

@@ -185,12 +185,21 @@ class BeatGrid:
 
 
 class DrumGrid:
-    """Tells known drums, each in the hop in which it sounds. follow() once a hop. loop: as of BeatGrid."""
+    """Tells known drums, each in the hop in which it sounds. follow() once a hop; then read `due`, s of sound at which the next
+    of each class comes, 0: none. loop: as of BeatGrid."""
 
     def __init__(self, known: Known, loop: bool = False) -> None:
         self.until = known.heard  # s of sound; then it knows no more
         self._drums, self._length = known.drums, known.seconds if loop else math.inf
         self._next = -1  # of the drums of all laps, the next to be told
+        self.due, self._following = (0.0,) * len(CLASSES), self._follows()
+
+    def _follows(self) -> np.ndarray:
+        """(n, classes) s on its lap's clock: when from each drum on the next of each class comes; inf: never."""
+        times, kinds = self._drums.times, self._drums.kinds
+        own = np.where(kinds[:, None] == np.arange(len(CLASSES)), times[:, None], np.inf)
+        again = own.min(0, initial=np.inf) + self._length
+        return np.minimum(np.minimum.accumulate(own[::-1])[::-1], again)
 
     def _due(self, number: int) -> float:
         """s of sound, laps counted on; inf: never."""
@@ -210,6 +219,9 @@ class DrumGrid:
             k = self._next % len(times)
             told.append(Onset(due, CLASSES[int(self._drums.kinds[k])], float(self._drums.strengths[k]), now))
             self._next += 1
+        lap, k = divmod(self._next, len(times))
+        begin = lap * self._length if lap else 0.0
+        self.due = tuple(at if at < math.inf else 0.0 for at in (begin + self._following[k]).tolist())
         return told
 
 

@@ -53,6 +53,7 @@ class KnownBeats(Protocol):
 class KnownDrums(Protocol):
     """Drums that are known in advance; follow() once a hop, told the s of sound heard."""
 
+    due: tuple[float, float, float]  # s of sound at which the next kick, snare, hat comes; 0: none that is known
     until: float  # s of sound heard, from which on it knows nothing
 
     def follow(self, now: float) -> list[Onset]: ...
@@ -181,8 +182,9 @@ class FeatureExtractor:
             heed(value)
         seen = self._senses.look(mags, self._heard)
         onsets, beat = self._hear(mags, seen, openness < 0.5, openness)
+        due = (0.0, 0.0, 0.0)
         if self._drums is not None and time < self._drums.until:
-            onsets = self._drums.follow(time)
+            onsets, due = self._drums.follow(time), self._drums.due
         self._flash = [x * self._fade if x > 0.01 else 0.0 for x in self._flash]
         for told in onsets:
             self._flash[CLASSES.index(told.kind)] = told.strength
@@ -213,6 +215,9 @@ class FeatureExtractor:
             kicks=self._counts[0],
             snares=self._counts[1],
             hats=self._counts[2],
+            next_kick=due[0],
+            next_snare=due[1],
+            next_hat=due[2],
             tempo=tracker.tempo,
             tempo_confidence=tracker.confidence,
             beat_phase=tracker.phase,
