@@ -7,8 +7,9 @@ from small import SMALL, footage
 from vj.model import world as worlds
 from vj.model.net import CODE_DIMS, DIGITS, NOTHING, code_index
 from vj.model.prior import Dice
-from vj.train import critic, dreams
+from vj.train import critic, drawing, dreams
 from vj.train.learn import Learner, start
+from vj.train.lessons import Lessons
 from vj.train.roughness import Roughness
 from vj.train.trainer import TrainConfig
 
@@ -48,7 +49,7 @@ def test_many_worlds_draw_as_the_dice_of_a_show_do(net):
             mine.append(one.draw(frame, past, controls))
         n = 400
         repeated = (part.expand(n, *part.shape[1:]) for part in (frame, past, controls))
-        many = dreams.draw(net, Roughness(seed=2), *repeated, torch.zeros(n))
+        many = drawing.draw(net, Roughness(seed=2), *repeated, torch.zeros(n))
     for code in (torch.cat(mine), many):
         assert set(code.unique().tolist()) <= {-1.0, -0.5, 0.0, 0.5, 1.0}
     told = [code[:, :DIGITS].any(1).float().mean(0) for code in (torch.cat(mine), many)]
@@ -63,7 +64,7 @@ def test_many_worlds_draw_as_the_dice_of_a_show_do(net):
 def test_those_who_are_weary_tell_less(net):
     frame, past = torch.rand(64, 3, 32, 64), torch.zeros(64, SMALL.memory * CODE_DIMS, ROWS)
     with torch.inference_mode():
-        told = [dreams.draw(net, Roughness(), frame, past, torch.zeros(64, 6), torch.full((64,), weary)).any(1).float().mean()
+        told = [drawing.draw(net, Roughness(), frame, past, torch.zeros(64, 6), torch.full((64,), weary)).any(1).float().mean()
                 for weary in (0.0, 9.0)]  # fmt: skip
     assert told[1] < 0.1 * told[0]
 
@@ -128,6 +129,22 @@ def test_what_is_liked_better_than_other_ways_becomes_the_lesson(net, few, monke
     assert weights.shape == (dreams.FRAMES, 6, ROWS)
     assert weights[-1, 2, 3] == 1 and (weights[-1, :2, 3] < -0.5).all() and not weights[:, 3:].any()
     assert not weights[:, :, [0, 1, 6, 7]].any()  # elsewhere all ways are alike
+
+
+def test_what_was_drawn_teaches_what_is_told_but_not_whether(net):
+    parts = []
+    for drawn in (False, True):
+        mine, lessons = learner(net).trainer.net, Lessons(Roughness(seed=4), drawn=drawn)
+        code = torch.zeros(8, CODE_DIMS, ROWS)
+        code[:, :DIGITS, ::2] = 0.5
+        state = worlds.begin(mine, (torch.rand(8, 3, SMALL.height, SMALL.width),), torch.ones(8))
+        lessons.remember(state, code, torch.zeros(8, 6))
+        lessons.grade(mine, 16).backward()
+        prior = mine.prior
+        slopes = (prior.tell.weight.grad, prior.head.weight.grad)
+        parts.append([slope is not None and bool(slope.any()) for slope in slopes])
+        prior.zero_grad()
+    assert parts == [[True, True], [False, True]]
 
 
 def test_what_was_drawn_is_judged_where_it_has_come_to(net, few):

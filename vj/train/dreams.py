@@ -10,19 +10,17 @@ Sources: a critic in place of an example to follow (SeqGAN, Yu et al. 2017; GAIL
 other draws of the same moment (REINFORCE, Williams 1992, with the draws' own mean as baseline: Kool et al. 2019).
 """
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from vj.model import prior as dice
 from vj.model import world as worlds
-from vj.model.net import CODE_DIMS, DIGITS, EDGE, GRAINS, NOTHING, Net, code_values, over_rows, whole_cells
+from vj.model.net import DIGITS, GRAINS, Net, whole_cells
 from vj.model.planes import box
-from vj.signals import BANDS
 from vj.train import critic
 from vj.train.dataset import Dataset
+from vj.train.drawing import draw
 from vj.train.lessons import Lessons
 from vj.train.roughness import Roughness
 
@@ -200,37 +198,3 @@ class Dreams:
         right = float(((says > 0) == (truth > 0.5))[counts].float().mean())
         for name, value in (("critic", float(loss.detach())), ("right", right)):
             self.losses[name] = value if name not in self.losses else 0.98 * self.losses[name] + 0.02 * value
-
-
-def draw(net: Net, rough: Roughness, shown: torch.Tensor, past: torch.Tensor, controls: torch.Tensor, weary: torch.Tensor):
-    """For many worlds at once what vj.model.prior.Dice draws for one, with other dice: shown (B, 3, H, W), past codes
-    (B, memory * D, rows), controls (B, 6), weary (B,) log odds -> code (B, D, rows)."""
-    prior, B, rows = net.prior, len(shown), past.shape[2]
-    context = prior.glance(shown[..., -EDGE:], over_rows(net.lit(controls), shown.new_ones(B), rows, BANDS), past).float()
-    goes_on = past[:, :DIGITS].any(1)
-    odds = torch.where(goes_on, prior.odds[1], prior.odds[0]) - weary[:, None]
-    h, above, code = None, past.new_zeros(B, CODE_DIMS), []
-    with torch.autocast(shown.device.type, enabled=False):
-        for row in range(rows):
-            out, h = prior.over_rows(torch.cat([context[:, row], above], 1)[:, None], h)
-            out = out[:, 0]
-            first = _thrown(rough, prior.head(out)) * _tells(rough, prior.tell(out)[:, 0] + odds[:, row])
-            then = F.silu(prior.then(torch.cat([out, first], 1)))
-            more = first.any(1, keepdim=True) * _tells(rough, prior.tell_more(then)[:, 0] - weary)
-            above = torch.cat([first, _thrown(rough, prior.last(then)) * more], 1)
-            code.append(above)
-    return torch.stack(code, 2)
-
-
-def _tells(rough: Roughness, odds: torch.Tensor) -> torch.Tensor:
-    """(B,) log odds -> (B, 1) of 1 and 0."""
-    chance = torch.sigmoid(odds)
-    return ((rough.random(len(odds)) < chance) & (chance > dice.SELDOM)).float()[:, None]
-
-
-def _thrown(rough: Roughness, logits: torch.Tensor) -> torch.Tensor:
-    """(B, CODES) -> the values (B, DIGITS) of a group's code."""
-    logits = logits.float().index_fill(1, torch.tensor([NOTHING], device=logits.device), -torch.inf)
-    logits = logits.masked_fill(logits < logits.amax(1, keepdim=True) + math.log(dice.UNLIKELY), -torch.inf)
-    waits = -torch.log(rough.random(*logits.shape).clamp(min=1e-30))
-    return code_values((logits - torch.log(waits.clamp(min=1e-30))).argmax(1))

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from vj.model.net import DIGITS, EDGE, NOTHING, Net, code_index, over_rows
+from vj.model.net import EDGE, NOTHING, Net, code_index, over_rows
 from vj.model.world import World
 from vj.signals import BANDS
 from vj.train.roughness import Roughness
@@ -18,7 +18,8 @@ class Lessons:
     """The newest `room` of them."""
 
     def __init__(self, rough: Roughness, room: int = LESSONS, drawn: bool = False):
-        """drawn: whether the codes were drawn as the show draws, with the odds that it adds."""
+        """drawn: they are the dice's own draws, and teach what is told, not whether anything is: half a thing pleases less than
+        none, so ever less would be drawn."""
         self.rough, self.room, self.drawn, self.kept, self._parts = rough, room, drawn, 0, None
 
     def remember(self, state: World, code: torch.Tensor, told: torch.Tensor, weight: torch.Tensor | None = None) -> None:
@@ -52,13 +53,10 @@ class Lessons:
             asked = torch.cat([torch.ones_like(tells[..., :1]), tells[..., :1]], 2).float()  # the second only where the first is
             asked = asked * weight[:, 0, :, None]
         odds, guess = net.prior(edge, obeyed, past, code)
-        if self.drawn:
-            goes_on = past[:, :DIGITS].any(1)
-            odds = odds + F.pad(torch.where(goes_on, net.prior.odds[1], net.prior.odds[0])[..., None], (0, 1))
         whether = F.binary_cross_entropy_with_logits(odds.float(), tells.float(), reduction="none")
         guess = guess.float().index_fill(3, torch.tensor([NOTHING], device=guess.device), -1e4)
         what = F.cross_entropy(guess.flatten(0, 2), index.flatten(), reduction="none").view_as(odds) * tells
-        return ((whether + what) * asked).mean()
+        return ((what if self.drawn else whether + what) * asked).mean()
 
     def _seen(self, edge: torch.Tensor) -> torch.Tensor:
         """0 for what is hidden of the edge (B, 3, H, EDGE): for some pictures all but its last 12 to EDGE px, else 1."""

@@ -1,17 +1,26 @@
-"""False tells: what the dice will now and then draw where nothing comes, so that they learn to have done with it at once.
+"""What goes astray at a show, in worlds that are told the footage's codes: false tells, and slips.
+
+False tells are what the dice will now and then draw where nothing comes, so that they learn to have done with it at once.
 
 In the footage nothing stray is ever told, so a world that has only followed it holds no specks, and who has never seen a
 speck takes it for a thing and goes on with it (exposure bias; Ranzato et al. 2016, of which this is the small remedy). Only
 one or two cells go astray at a time: more would look like things, and these are not to be broken off.
+
+Slips are what the dice themselves draw for some of the cells, while the others are told the truth: a thing is still what it is,
+and they learn to go on with it whatever slipped in between (scheduled sampling, Bengio et al. 2015, but cell by cell: with all
+drawn, a thing would have become another, and to go on with the footage's would be to break it off).
 """
 
 import torch
 
-from vj.model.net import DIGITS
+from vj.model.net import DIGITS, Net
+from vj.model.world import World
+from vj.train.drawing import draw
 from vj.train.roughness import Roughness
 
 BEGINS = 0.04  # chance in a frame that a world begins to be told something false
 LASTS = 6  # frames, at most
+SLIPS, WHETHER = 0.8, 0.3  # largest share of the cells of which it is drawn what they are told, and as a part of that, whether
 
 
 class Strays:
@@ -35,3 +44,13 @@ class Strays:
                 self.left[b] -= 1
                 out[b, :, self.row[b] : self.row[b] + self.tall[b]] = told[int(which * len(told)), :, None]
         return out
+
+
+def slipped(net: Net, rough: Roughness, state: World, code: torch.Tensor, controls: torch.Tensor, share: torch.Tensor):
+    """code (B, D, rows) that worlds are about to be told, with controls (B, 6), some of it drawn from net's prior, up to SLIPS of
+    the cells by share (B,) 0..1."""
+    if not share.any():
+        return code
+    lots, share = rough.random(2, *code[:, 0].shape), SLIPS * share[:, None]
+    free = torch.stack([lots[0] < WHETHER * share, lots[1] < share], 1)
+    return draw(net, rough, state.shown[0], state.codes, controls, controls.new_zeros(len(controls)), code, free)

@@ -35,7 +35,7 @@ from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
 from vj.train.roughness import Roughness
-from vj.train.strays import Strays
+from vj.train.strays import Strays, slipped
 from vj.train.tracks import SPAN, explained
 
 
@@ -275,6 +275,10 @@ class Trainer:
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
+        # Worlds that the mender learns from hold no slips: what is drawn otherwise than in the footage is no litter.
+        clean = B if strays is None or self.config.only == "mender" else 0 if self.config.only == "prior" else B // 2
+        slips = self.rough.random(B - clean)
+        slips = torch.cat([zero[:clean], slips])
         for ahead in range(depth + 1):
             told, after = controls[:, now + 1 + ahead], frames[:, now + 1 + ahead]
             code, own = net.encoder.parts(state.shown[0], after, told[:, 0])
@@ -286,13 +290,13 @@ class Trainer:
             if ahead and (ahead % LITTER == 0 or ahead == depth):
                 wide = width if self.config.only == "mender" else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
-                self._mendings.remember(*(part[..., -wide:] for part in moment))
+                self._mendings.remember(*(part[: clean or B, ..., -wide:] for part in moment))
             if self._dreams and ahead and (ahead == depth or (ahead >= FOLLOWED and ahead % dreams.FRAMES == 0)):
                 on_the_way = controls[:, now + 1 + ahead - dreams.FRAMES : now + 1 + ahead]
                 self._dreams.told.remember(*dreams.seen(net, state, on_the_way))
             if ahead == depth:
                 break
-            code = code if strays is None else strays.among(code)
+            code = code if strays is None else strays.among(slipped(self.average, self.rough, state, code, told, slips))
             rough = self.rough.grain(state.lattice.new_empty(B, GRAINS, net.config.height, net.config.strip))
             state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead], rough)
         noise = self.rough.random(B) * self.config.noise * (self.rough.random(B) < 0.4)
