@@ -275,8 +275,9 @@ class Trainer:
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
-        # Worlds that the mender learns from hold no slips: what is drawn otherwise than in the footage is no litter.
-        clean = B if strays is None or self.config.only == "mender" else 0 if self.config.only == "prior" else B // 2
+        # Worlds that the mender or the critic learns from hold no slips: what is drawn is no litter, and not the footage's.
+        slippery = self._dreams or (strays is not None and self.config.only != "mender")
+        clean = 0 if self.config.only == "prior" else B // 2 if slippery else B
         slips = self.rough.random(B - clean)
         slips = torch.cat([zero[:clean], slips])
         for ahead in range(depth + 1):
@@ -293,10 +294,11 @@ class Trainer:
                 self._mendings.remember(*(part[: clean or B, ..., -wide:] for part in moment))
             if self._dreams and ahead and (ahead == depth or (ahead >= FOLLOWED and ahead % dreams.FRAMES == 0)):
                 on_the_way = controls[:, now + 1 + ahead - dreams.FRAMES : now + 1 + ahead]
-                self._dreams.told.remember(*dreams.seen(net, state, on_the_way))
+                self._dreams.told.remember(*(part[:clean] for part in dreams.seen(net, state, on_the_way)))
             if ahead == depth:
                 break
-            code = code if strays is None else strays.among(slipped(self.average, self.rough, state, code, told, slips))
+            code = slipped(self.average, self.rough, state, code, told, slips)
+            code = code if strays is None else strays.among(code)
             rough = self.rough.grain(state.lattice.new_empty(B, GRAINS, net.config.height, net.config.strip))
             state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead], rough)
         noise = self.rough.random(B) * self.config.noise * (self.rough.random(B) < 0.4)
