@@ -123,6 +123,19 @@ def test_a_figure_without_value_does_not_reach_its_goal():
     assert Figure("a", 5.0).passed is None
 
 
+def test_feet_that_stand_in_the_next_band_are_counted_in_the_footage_itself():
+    rng = np.random.default_rng(0)
+    frames = (100 + rng.integers(0, 3, (600, 50, 80, 3))).astype(np.uint8)
+    controls = np.zeros((600, 6), np.float32)
+    controls[::10, 1] = 1
+    frames[::10, 10:23, -4::2] += 60  # far rows end at 21: two rows of feet in the middle
+    controls[5::60, 2] = 1
+    frames[5::60, 25:34, -4::2] += 60  # and things in the middle keep to themselves
+    strayed = obeying.strayed(frames, controls)
+    assert strayed[0, 1] > 50 and 0.8 < strayed[0, 2] < 1.2 and 0.8 < strayed[1, 0] < 1.2 and 0.8 < strayed[1, 2] < 1.2
+    assert np.isnan(strayed[2]).all() and np.isnan(strayed.diagonal()).all()
+
+
 def test_pulses_are_alone_in_their_band_and_far_enough_apart():
     table, told = obeying.pulses(5, seed=1)
     assert sorted(band for _, band in told) == [0] * 5 + [1] * 5 + [2] * 5

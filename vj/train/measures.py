@@ -117,10 +117,15 @@ def entering(strips: np.ndarray, width: int) -> np.ndarray:
     For each height band the mean squared horizontal slope of luma in the last 8 of 160 columns; slopes are those of a
     picture 160 px wide. Its root is what `vj footage` measures and maps to the controls far, middle, near.
     """
+    power = entering_rows(strips, width)
+    return np.stack([power[:, rows(band, power.shape[1])].mean(1) for band in range(3)], 1)
+
+
+def entering_rows(strips: np.ndarray, width: int | None = None) -> np.ndarray:
+    """The same row by row: float32 (T, H). width: None: the strips are whole frames."""
+    width = width or strips.shape[2]
     columns = max(round(EDGE * width), 2)
-    power = (np.diff(luma(strips[:, :, -columns - 1 :]), axis=2) * (width / 160)) ** 2
-    H = strips.shape[1]
-    return np.stack([power[:, rows(band, H)].mean((1, 2)) for band in range(3)], 1)
+    return ((np.diff(luma(strips[:, :, -columns - 1 :]), axis=2) * (width / 160)) ** 2).mean(2)
 
 
 def as_controls(energy: np.ndarray, low, high) -> np.ndarray:

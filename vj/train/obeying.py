@@ -3,7 +3,7 @@
 It is told things, and what it shows is measured. Knows no network (see vj.train.trials).
 """
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from vj.train.trials import BAND_NAMES, Edges, Player, Reference, Tell, play, ra
 
 SPEEDS = (0.5, 1.0, 1.5)
 PULSE = 5  # frames that an event is told
+FEET = 0.1  # share of the height by which what enters in a band may reach into another
 
 
 # ------------------------------------------------------------------------------------------------------------- motion
@@ -171,6 +172,7 @@ def _response(out: Findings, energy: np.ndarray, told, footage: Reference) -> No
         times = [t for t, b in told if b == band]
         delayed.append([np.mean([energy[t + late : t + late + PULSE] for t in times], (0, 1)) for late in range(7)])
     own = [max(means[band] for means in delayed[band]) for band in range(3)]
+    strays = strayed(footage.frames[some], controls)
     for band, name in enumerate(BAND_NAMES):
         by_delay = delayed[band]
         late = int(np.argmax([means[band] for means in by_delay]))
@@ -184,11 +186,28 @@ def _response(out: Findings, energy: np.ndarray, told, footage: Reference) -> No
                 f"what enters when 1 is told, on the scale of the control; when 0 is told {scale[0, band]:.2f}")  # fmt: skip
         others = [b for b in range(3) if b != band]
         worst = max(others, key=lambda b: ratios[b])
-        out.add(f"events.{name}.crosstalk", ratios[worst], "x", None, 1.5,
-                "energy in " + ", ".join(f"{BAND_NAMES[b]} {ratios[b]:.2f}" for b in others))  # fmt: skip
+        words = ", ".join(f"{BAND_NAMES[b]} {ratios[b]:.2f} (in the footage {strays[band, b]:.1f})" for b in others)
+        out.add(f"events.{name}.crosstalk", ratios[worst], "x", None, 1.5, f"energy in {words}")
         leaks = {b: by_delay[late][b] / max(own[b], 1e-9) * 100 for b in others}
         words = ", ".join(f"{BAND_NAMES[b]} {leaks[b]:.1f}" for b in others)
         out.add(f"events.{name}.leak", max(leaks.values()), "%", note=f"of what enters there when it is told: {words}")
+
+
+def strayed(frames: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """How much of what enters in a band is seen in the others, in footage: its feet, its top. frames (N, H, W, 3) uint8, controls
+    (N, 6) -> (told band, band seen) energy while something enters in the one, and nothing in that part of the other which is no
+    neighbour of it, against energy while all is calm; NaN where that never happens."""
+    H, power = frames.shape[1], measures.entering_rows(frames)
+    calm, out = (controls[:, 1:4] <= 0.1).all(1), np.full((3, 3), np.nan)
+    for band, other in permutations(range(3), 2):
+        seen = measures.rows(other, H)
+        near, tall = FEET * H, np.arange(H)[seen]
+        mine = np.arange(H)[measures.rows(band, H)]
+        apart = power[:, tall[(tall < mine[0] - near) | (tall > mine[-1] + near)]].mean(1)
+        alone = (controls[:, 1 + band] >= 0.8) & (apart <= 2 * np.median(apart))
+        if alone.any() and calm.any():
+            out[band, other] = power[alone][:, seen].mean() / max(power[calm][:, seen].mean(), 1e-9)
+    return out
 
 
 def _timing(out: Findings, signal: np.ndarray, told) -> None:
