@@ -18,14 +18,14 @@ from vj.model import world as worlds
 from vj.model.generator import Generator
 from vj.model.net import CODE_DIMS, EDGE, EVIDENCE, LIGHT
 from vj.signals import Controls
-from vj.train import upscale
+from vj.train import trainer, upscale
 from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.daylight import Daylight
 from vj.train.footage import load
 from vj.train.learn import STAGED, Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
 from vj.train.mix import mix
 from vj.train.painting import sketch
-from vj.train.trainer import ONLY, TrainConfig
+from vj.train.trainer import EAGER, ONLY, TrainConfig
 from vj.train.worker import Worker, _work
 from vj.video import FilmWriter
 from vj.weights import WeightsSlot, read, write
@@ -432,6 +432,20 @@ def test_at_the_end_of_a_planned_way_only_the_prior_and_the_mender_learn():
         student.run(3)
         after = student.trainer.net.named_parameters()
         assert {name.split(".")[0] for name, p in after if not torch.equal(p, before[name])} == moved
+
+
+def test_who_knows_something_learns_the_dice_from_worlds_that_have_gone_on(monkeypatch):
+    monkeypatch.setattr(trainer, "OFTEN", 4)
+    for steps in (100, EAGER):
+        mine = Learner(footage(), start(footage(), config=SMALL), TrainConfig(batch=2), step=steps).trainer
+        rolled, kept, roll = [], [], mine._roll
+        monkeypatch.setattr(mine, "_roll", lambda batch, depth, *rest: rolled.append(depth) or roll(batch, depth, *rest))  # noqa: B023
+        for _ in range(2 if steps < EAGER else 5):
+            mine.run(1)
+            kept.append(mine._lessons.kept)
+        deep = 4 * (max(rolled) + 1)
+        assert (deep > 200) == (steps >= EAGER)
+    assert kept == [deep] * 4 + [2 * deep]  # and from no others
 
 
 def test_a_trainer_whose_show_is_gone_ends_without_a_word(tmp_path, monkeypatch):
