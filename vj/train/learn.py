@@ -33,7 +33,8 @@ PACES = (0.92, 0.96, 1.0, 1.04, 1.08)
 CLEARLY = 0.1  # dB
 FORGOTTEN = (0.0, 0.5, 0.9, 1.0)  # of what it knew of where which motion is, tried on other footage
 KNOWS = 4000  # training steps after which weights are only to be refined
-GENTLE = 3e-4  # learning rate for those
+GENTLE, LASTING = 3e-4, 0.9998  # learning rate for those, and of what is shown (EMA): at a rate that never falls the mean of many
+# steps is better than any of them
 BRISK = 8e-4  # for those that turn to other footage
 # For one part of them alone.
 STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3, "dreams": 5e-4, "mender": 2e-3}
@@ -166,7 +167,7 @@ class Learner:
         torch.manual_seed(seed)
         self.footage, self.recipe, self.source, self.device = footage, recipe, source, device
         self.data = dataset(footage, seed)
-        config = config or TrainConfig(rate=GENTLE if step >= KNOWS else TrainConfig().rate)
+        config = config or (TrainConfig(rate=GENTLE, average=LASTING) if step >= KNOWS else TrainConfig())
         self.trainer = Trainer(net, self.data, config, device, seed)
         self.trainer.steps = self.trainer.begun = step
         self._windows = tuple(part.to(device) for part in windows(self.data, self.data.held))
