@@ -245,8 +245,9 @@ def test_what_goes_on_learns_as_fast_as_it_should(tmp_path):
     for resume in (False, True):
         learn(footage(), tmp_path / "w.safetensors", steps=1, clock=time.monotonic, weights=known, resume=resume,
               progress=lambda share, student, check: rates.append(student.trainer.config.rate))  # fmt: skip
-    rates.append(learner(config=None, step=5000).trainer.config.rate)
-    turning, resumed, refining = rates
+    refines = learner(config=None, step=5000).trainer.config
+    turning, resumed, refining = (*rates, refines.rate)
+    assert 1 - refines.average < (1 - TrainConfig().average) / 5 and learner(config=None).trainer.config == TrainConfig()
     assert refining < turning < resumed == TrainConfig().rate
 
 
