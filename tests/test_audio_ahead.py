@@ -1,6 +1,7 @@
 """Beats and drums of a file that is heard in advance: right from its beginning, told in time, and none where there are none."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,6 +135,9 @@ def test_known_drums_are_told_in_the_hop_in_which_they_sound():
     assert [o.time for o in told] == pytest.approx([0.505, 0.505, 1.2, 2.0, 2.505, 2.505, 3.2, 4.0, 4.505, 4.505])
     assert [o.kind for o in told[:4]] == ["KD", "HH", "SD", "KD"] and told[1].strength == 0.4
     assert all(0 <= o.time - o.told <= 0.0101 for o in told)
+    faint = DrumGrid(replace(known, drums=Strokes(strokes.times, strokes.kinds, np.array([1.0, 0.1, 0.4, 0.8]))))
+    faint.follow(0.1)
+    assert faint.due == (0.0, 1.2, 0.505)  # what may be none is not awaited
     once = DrumGrid(known)
     once.follow(0.6)
     assert once.due == (0.0, 1.2, 0.0)  # no kick comes any more

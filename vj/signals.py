@@ -34,8 +34,8 @@ class AudioFeatures:
     kicks: int = 0  # how many onsets of this class so far: a counter may be read late and is answered once
     snares: int = 0
     hats: int = 0
-    next_kick: float = 0.0  # s, time of the next onset of this class on the clock of `time`; 0 unknown: only a file heard in
-    next_snare: float = 0.0  # advance tells
+    next_kick: float = 0.0  # s, time of the next clear onset of this class on the clock of `time`; 0 unknown: only a file
+    next_snare: float = 0.0  # heard in advance tells
     next_hat: float = 0.0
     tempo: float = 0.0  # beats a minute, 0 unknown
     tempo_confidence: float = 0.0  # 0..1

@@ -33,6 +33,7 @@ BEFORE, AFTER = 4.0, 1.0  # s: what is sure here was so this long before, and is
 LONGEST = 3600.0  # s, of longer files the rest is heard as if live
 FUTURE = 10.0  # s of sound after what is played, in whose light its end is heard
 STROKE_LEAD = 0.01  # s, a drum is told in the hop in which it sounds
+AWAITED = 0.2  # strength from which on a drum is awaited: weaker ones may be none (as [pulse] faint in the table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +196,10 @@ class DrumGrid:
         self.due, self._following = (0.0,) * len(CLASSES), self._follows()
 
     def _follows(self) -> np.ndarray:
-        """(n, classes) s on its lap's clock: when from each drum on the next of each class comes; inf: never."""
-        times, kinds = self._drums.times, self._drums.kinds
-        own = np.where(kinds[:, None] == np.arange(len(CLASSES)), times[:, None], np.inf)
+        """(n, classes) s on its lap's clock: when from each drum on the next of each class comes that is awaited; inf: never."""
+        times, sure = self._drums.times, self._drums.strengths >= AWAITED
+        own = (self._drums.kinds[:, None] == np.arange(len(CLASSES))) & sure[:, None]
+        own = np.where(own, times[:, None], np.inf)
         again = own.min(0, initial=np.inf) + self._length
         return np.minimum(np.minimum.accumulate(own[::-1])[::-1], again)
 
