@@ -175,7 +175,8 @@ def test_what_is_near_waits_for_the_drum_that_is_known_to_come():
             before = told.near
         return begun
 
-    assert 3 <= len(begins(TABLE)) and max(begins(TABLE)) <= 30 < max(begins(still)) and len(begins(still)) > len(begins(TABLE)) + 1
+    waiting, never = begins(TABLE), begins(still)
+    assert len(waiting) >= 3 and max(waiting) <= 30 < max(never) and len(never) > len(waiting) + 1
     known = AudioFeatures(loudness=1.0, next_hat=20.0, next_snare=0.0)
     for band in ("far", "middle"):  # what is far passes even so; and no snare is known to come
         assert passing(Mapping(TABLE), lambda _: known, FULL, 15, band) >= 3
