@@ -177,6 +177,15 @@ def test_what_is_near_waits_for_the_drum_that_is_known_to_come():
 
     waiting, never = begins(TABLE), begins(still)
     assert len(waiting) >= 3 and max(waiting) <= 30 < max(never) and len(never) > len(waiting) + 1
+    faint, mapping = TABLE.faint - 0.01, Mapping(TABLE)  # drums that come all the time and let nothing in are not waited for
+
+    def comes_to_nothing(n):
+        return AudioFeatures(time=n / 15, loudness=1.0, next_kick=n / 15 + 2, kicks=n // 15, kick=faint)
+
+    waits = TABLE.waits["near"]
+    first = passing(mapping, comes_to_nothing, FULL, waits, "near")
+    then = passing(mapping, lambda n: comes_to_nothing(n + round(15 * waits)), FULL, waits, "near")
+    assert first == 0 and then >= 1
     known = AudioFeatures(loudness=1.0, next_hat=20.0, next_snare=0.0)
     for band in ("far", "middle"):  # what is far passes even so; and no snare is known to come
         assert passing(Mapping(TABLE), lambda _: known, FULL, 15, band) >= 3

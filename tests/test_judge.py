@@ -131,9 +131,9 @@ def test_feet_that_stand_in_the_next_band_are_counted_in_the_footage_itself():
     frames[::10, 10:23, -4::2] += 60  # far rows end at 21: two rows of feet in the middle
     controls[5::60, 2] = 1
     frames[5::60, 25:34, -4::2] += 60  # and things in the middle keep to themselves
-    strayed = obeying.strayed(frames, controls)
-    assert strayed[0, 1] > 50 and 0.8 < strayed[0, 2] < 1.2 and 0.8 < strayed[1, 0] < 1.2 and 0.8 < strayed[1, 2] < 1.2
-    assert np.isnan(strayed[2]).all() and np.isnan(strayed.diagonal()).all()
+    natural = obeying.natural_crosstalk(frames, controls)
+    assert natural[0, 1] > 50 and 0.8 < natural[0, 2] < 1.2 and 0.8 < natural[1, 0] < 1.2 and 0.8 < natural[1, 2] < 1.2
+    assert np.isnan(natural[2]).all() and np.isnan(natural.diagonal()).all()
 
 
 def test_pulses_are_alone_in_their_band_and_far_enough_apart():

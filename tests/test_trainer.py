@@ -437,7 +437,7 @@ def test_at_the_end_of_a_planned_way_only_the_prior_and_the_mender_learn():
 
 
 def test_who_knows_something_learns_the_dice_from_worlds_that_have_gone_on(monkeypatch):
-    monkeypatch.setattr(trainer, "OFTEN", 4)
+    monkeypatch.setattr(trainer, "BESIDE", 4)
     for steps in (100, EAGER):
         mine = Learner(footage(), start(footage(), config=SMALL), TrainConfig(batch=2), step=steps).trainer
         rolled, kept, roll = [], [], mine._roll

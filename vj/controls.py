@@ -96,6 +96,7 @@ class Mapping:
         self._counts = dict.fromkeys(CLASSES, 0)  # onsets answered so far
         self._pulses = {name: Pulse() for name in (*CLASSES, *BAND_NAMES)}  # of onsets, and of what passes by itself
         self._since = dict.fromkeys(CLASSES, math.inf)  # s since the last onset
+        self._waited = dict.fromkeys(CLASSES, 0.0)  # s, for a drum that is known to come
         self._way = dict.fromkeys(BAND_NAMES, 0.0)  # 0..1 to the next thing that passes by itself
         self._speed = table.speed.silence  # smoothed, times the knob
         self._light = table.light.silence
@@ -116,6 +117,8 @@ class Mapping:
                 entries[band] = max(entries[band], pulse)
                 coming = getattr(features, f"next_{name}")
                 waits = 0 < coming and coming - features.time < table.waits[band]
+                self._waited[name] = self._waited[name] + dt if waits and self._since[name] > 0 else 0.0
+                waits = waits and self._waited[name] <= table.waits[band]  # those that came were too faint to let anything in
                 told[band] = max(told[band], float(waits or self._since[name] < table.patience))
         on_beat, self._beats = features.beats != self._beats, features.beats
         due = on_beat or not (features.tempo and drive)

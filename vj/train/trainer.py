@@ -82,7 +82,7 @@ ONCE = 0.35  # how much the one step counts, against several, in telling with wh
 # When the prior learns alone it does so from worlds that have gone on for as many frames as hills take to come all the way
 # into what it sees, where the footage is long enough; for each of its steps NEW such frames are dreamt.
 DREAMT, NEW = 96, 13
-OFTEN = 100  # steps after which such worlds go on meanwhile, where all is learnt together
+BESIDE = 100  # steps after which such worlds go on where all is learnt together
 FOLLOWED = 64  # frames after which such a world shows the critic of dreams what is told
 LITTER = 16  # frames after which the mender is shown such a world again
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
@@ -213,7 +213,7 @@ class Trainer:
         config, wide = self.config, self.net.config.width
         size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
         often = dreams.OFTEN if self._dreams else max(1, size * deep // NEW)
-        often = often if config.only or self.share > 1 - config.dreaming else OFTEN
+        often = often if config.only or self.share > 1 - config.dreaming else BESIDE
         if self._lessons.kept and self._mendings.kept and self.steps % often:
             return
         width = self._part if config.only != "mender" else wide
