@@ -172,7 +172,7 @@ def _response(out: Findings, energy: np.ndarray, told, footage: Reference) -> No
         times = [t for t, b in told if b == band]
         delayed.append([np.mean([energy[t + late : t + late + PULSE] for t in times], (0, 1)) for late in range(7)])
     own = [max(means[band] for means in delayed[band]) for band in range(3)]
-    natural = natural_crosstalk(footage.frames[some], controls)
+    spills = natural_crosstalk(footage.frames[some], controls)
     for band, name in enumerate(BAND_NAMES):
         by_delay = delayed[band]
         late = int(np.argmax([means[band] for means in by_delay]))
@@ -186,7 +186,7 @@ def _response(out: Findings, energy: np.ndarray, told, footage: Reference) -> No
                 f"what enters when 1 is told, on the scale of the control; when 0 is told {scale[0, band]:.2f}")  # fmt: skip
         others = [b for b in range(3) if b != band]
         worst = max(others, key=lambda b: ratios[b])
-        words = ", ".join(f"{BAND_NAMES[b]} {ratios[b]:.2f} (in the footage {natural[band, b]:.1f})" for b in others)
+        words = ", ".join(f"{BAND_NAMES[b]} {ratios[b]:.2f} (in the footage {spills[band, b]:.1f})" for b in others)
         out.add(f"events.{name}.crosstalk", ratios[worst], "x", None, 1.5, f"energy in {words}")
         leaks = {b: by_delay[late][b] / max(own[b], 1e-9) * 100 for b in others}
         words = ", ".join(f"{BAND_NAMES[b]} {leaks[b]:.1f}" for b in others)
