@@ -105,7 +105,7 @@ def test_a_critic_learns_to_tell_dreams_from_what_was_told(net, few):
     dreaming.told.remember(torch.full((6, 3, 32, 64), 0.3), torch.zeros(6, 1, 32, 64), told)
     dreaming.drawn.remember(torch.full((6, 3, 32, 64), 0.6), torch.zeros(6, 1, 32, 64), told)
     for _ in range(40):
-        dreaming._look()
+        dreaming._look(4)
     assert dreaming.losses["critic"] < 0.5
     dreaming.critic.eval()
     greys = torch.tensor([0.3, 0.6]).view(2, 1, 1, 1).expand(-1, 3, 32, 64)
@@ -117,7 +117,7 @@ def test_what_is_liked_better_than_other_ways_becomes_the_lesson(net, few, monke
     dreaming = dreams.Dreams(net, learner(net).data, Roughness(), SMALL.width)
     says = torch.zeros(6, ROWS, SMALL.width // critic.CELL)
     says[2, 3, -1] = 9.0  # on the third way of the first dream, in the fourth row, where the newest stands
-    monkeypatch.setattr(dreaming, "_judged", lambda *_: says)
+    monkeypatch.setattr(dreaming, "_says", lambda *_: says)
     instructions = torch.zeros(6, critic.TIMES + 1, ROWS)
     dreaming.told.remember(torch.rand(6, 3, 32, 64), torch.zeros(6, 1, 32, 64), instructions)
     kept = []

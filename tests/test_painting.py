@@ -56,7 +56,7 @@ def test_only_what_is_told_is_painted():
     eager[:, 0] = 9.0  # would paint everywhere
     told = torch.zeros(1, SMALL.rows)
     told[:, 2] = 1
-    strip, proposals = worlds.fill(edge, entered, medians, torch.ones_like(edge), eager, 0.0, told)
+    strip, proposals, _ = worlds.fill(edge, entered, medians, torch.ones_like(edge), eager, 0.0, told)
     assert proposals.shape[1] == 1 + transport.PROPOSALS
     painted = (strip == 1).all(1)[0, :, -4:].all(1)
     assert painted[8:12].all() and painted.sum() == 4

@@ -22,7 +22,19 @@ from vj.train import trainer, upscale
 from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.daylight import Daylight
 from vj.train.footage import load
-from vj.train.learn import STAGED, Check, Gate, Learner, adopt_footage, learn, load_progress, save_progress, start, switched
+from vj.train.learn import (
+    STAGED,
+    Check,
+    Gate,
+    Learner,
+    adopt_footage,
+    going_on,
+    learn,
+    load_progress,
+    save_progress,
+    start,
+    switched,
+)
 from vj.train.mix import mix
 from vj.train.painting import sketch
 from vj.train.trainer import EAGER, ONLY, TrainConfig
@@ -246,10 +258,35 @@ def test_what_goes_on_learns_as_fast_as_it_should(tmp_path):
     for resume in (False, True):
         learn(footage(), tmp_path / "w.safetensors", steps=1, clock=time.monotonic, weights=known, resume=resume,
               progress=lambda share, student, check: rates.append(student.trainer.config.rate))  # fmt: skip
-    refines = learner(config=None, step=5000).trainer.config
+    net = start(footage(), known)
+    refines = going_on(net, 5000, knows=True)
     turning, resumed, refining = (*rates, refines.rate)
     assert 1 - refines.average < (1 - TrainConfig().average) / 5 and learner(config=None).trainer.config == TrainConfig()
     assert refining < turning < resumed == TrainConfig().rate
+    assert going_on(net, 5000, knows=False).rate == turning and going_on(net, 50, knows=True) == TrainConfig()
+
+
+def test_weights_know_the_footage_that_they_learnt_from():
+    clip, net = footage(), start(footage(), learner().publishable())
+    other = replace(clip, frames=np.ascontiguousarray(clip.frames[::-1]), controls=clip.controls[::-1].copy())
+    assert adopt_footage(net, clip) and not adopt_footage(net, other) and adopt_footage(net, other)
+
+
+def test_dice_that_were_evened_for_the_footage_stay_in_a_show():
+    """One film would take from them what many taught, and the odds are for these dice and codes."""
+    card, tensors = learner().publishable()
+    for evened in (False, True):
+        odds = torch.full_like(tensors["prior.odds"], 0.1 * evened)
+        net = start(footage(), (card, tensors | {"prior.odds": odds}))
+        config = replace(going_on(net, 5000, adopt_footage(net, footage())), batch=2)
+        student = Learner(footage(), net, config, step=5000)
+        before = {name: p.detach().clone() for name, p in net.named_parameters()}
+        student.run(4)
+        changed = {name.split(".")[0] for name, p in net.named_parameters() if not torch.equal(p, before[name])}
+        stays = {"prior", "mender"} & changed
+        assert {"trunk", "painter"} <= changed and stays == (set() if evened else {"prior", "mender"})
+        same = torch.equal(net.encoder.layers[0].weight, before["encoder.layers.0.weight"])
+        assert same == evened
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +316,7 @@ def test_one_part_can_be_refined_alone(tmp_path, only, begun):
         "picture": {"trunk", "light", "painter", "encoder.layers.6.weight"},
         "trunk": {"trunk"},
         "painter": {"painter"},
+        "adversary": {"painter"},
         "strip": {"painter"} | {f"encoder.layers.{n}.{part}" for n in (0, 2, 4, 6) for part in ("weight", "bias")},
         "prior": {"prior"},
         "dreams": {"prior"},
@@ -441,7 +479,7 @@ def test_who_knows_something_learns_the_dice_from_worlds_that_have_gone_on(monke
     for steps in (100, EAGER):
         mine = Learner(footage(), start(footage(), config=SMALL), TrainConfig(batch=2), step=steps).trainer
         rolled, kept, roll = [], [], mine._roll
-        monkeypatch.setattr(mine, "_roll", lambda batch, depth, *rest: rolled.append(depth) or roll(batch, depth, *rest))  # noqa: B023
+        monkeypatch.setattr(mine, "_roll", lambda *each, **more: rolled.append(each[1]) or roll(*each, **more))  # noqa: B023
         for _ in range(2 if steps < EAGER else 5):
             mine.run(1)
             kept.append(mine._lessons.kept)

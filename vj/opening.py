@@ -177,10 +177,9 @@ class OfflineLearner:
     def __init__(self, settings: Settings, start: Start):
         opened, self._card = footages.load(start.footage), start.card
         net = learn.start(opened, (start.card, start.tensors), settings.seed)
-        if start.card.step:
-            learn.adopt_footage(net, opened)
-        device_name = device.pick(settings.device)
-        self._learner = learn.Learner(opened, net, device=device_name, seed=settings.seed, step=start.card.step)
+        step = start.card.step
+        config = learn.going_on(net, step, learn.adopt_footage(net, opened)) if step else None
+        self._learner = learn.Learner(opened, net, config, device.pick(settings.device), seed=settings.seed, step=step)
         self._gate, self._version = learn.Gate(), 0
         self._upscaler: Path | dict = upscaler_weights(start.path)
         self._sharper = upscale.FineTuner.of(start.footage, self._upscaler, settings.seed)

@@ -105,6 +105,21 @@ def quantise(image: torch.Tensor, brightest: float = 1.0) -> torch.Tensor:
     return image.float().clamp(0, brightest).mul_(255).round_().div_(255)
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A world on its way to the next frame: all is where it goes, and what has entered is still to be filled in."""
+
+    moved: torch.Tensor  # (B, 3, H, W) the lattice, carried
+    opened: torch.Tensor  # (B, 1, H, strip) bool: has entered
+    usual: torch.Tensor  # (B, 2, 3, H, 1) of the rows, see transport.usual
+    features: torch.Tensor  # (B, a, H/2, W/2) of the trunk
+    classes: torch.Tensor  # (B, H, W) motion class of each pixel
+    behind: hidden.Hidden
+    light: torch.Tensor  # (B, 3) by which each colour is multiplied
+    shift: torch.Tensor  # (B, K, 2) px, each class's displacement in this step
+    phase: torch.Tensor  # (B, K, 2) px, what of it is left over
+
+
 def step(
     net: Net,
     world: World,
@@ -120,6 +135,12 @@ def step(
 
     whole_picture (B, 3, H, W): where the light is read from, for worlds that are only the right part of a picture.
     """
+    carried = carry(net, world, controls, code, noise, whole_picture)
+    return settle(net, world, carried, enter(net, carried, code, grain)[0], controls, code)
+
+
+def carry(net: Net, world: World, controls, code, noise, whole_picture=None) -> Carried:
+    """The first part of a step: the light changes, and all goes where the trunk says. All as of `step`."""
     vertical = bool((net.bank[:, 1] != 0).any())
     K, S = net.config.classes, net.config.strip
     told = tell(net, world.speeds[:, 0], controls, noise)
@@ -149,28 +170,38 @@ def step(
     if touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
         moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
-    known = moved.clamp(max=1)
-    usual, opened = transport.usual(moved, S), entered[..., -S:]
-    around = usual[:, 1].clamp(max=1)
-    painted, choice, rough = (out.float() for out in net.painter(known[..., -S:], opened.float(), around, features, code))
+    usual = transport.usual(moved, S)
+    return Carried(moved, entered[..., -S:], usual, features, classes, behind, light, shift, total - whole)
+
+
+def enter(net: Net, carried: Carried, code: torch.Tensor, grain: torch.Tensor | None = None):
+    """What enters: the strip at the right edge, filled in, and the proposals and choice it is made of, see `fill`."""
+    known, around = carried.moved[..., -net.config.strip :].clamp(max=1), carried.usual[:, 1].clamp(max=1)
+    made = net.painter(known, carried.opened.float(), around, carried.features, code)
+    painted, choice, rough = (out.float() for out in made)
     rough = 0.0 if grain is None else grained(rough, grain)
-    tells = code[:, :DIGITS].any(1)
-    strip = fill(moved[..., -S:], opened, usual, painted, choice, rough, tells)[0]
-    lattice = torch.cat([moved[..., :-S], strip], 3)
+    strip = carried.moved[..., -net.config.strip :]
+    return fill(strip, carried.opened, carried.usual, painted, choice, rough, code[:, :DIGITS].any(1))
+
+
+def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, controls: torch.Tensor, code: torch.Tensor) -> World:
+    """The last part of a step: what has entered, strip (B, 3, H, strip), takes its place; colours keep to the footage's."""
+    S, vertical = net.config.strip, bool((net.bank[:, 1] != 0).any())
+    lattice, classes = torch.cat([carried.moved[..., :-S], strip], 3), carried.classes
     goes, low, high = _homely(net, lattice, controls)
-    lattice[..., -S:] = torch.where(opened & _untold(tells, strip), strip.clamp(low, high), strip)
-    lattice, behind = quantise(lattice + goes, BRIGHTEST), hidden.along(behind, goes, lattice.shape[3])
+    untold = _untold(code[:, :DIGITS].any(1), strip)
+    lattice[..., -S:] = torch.where(carried.opened & untold, strip.clamp(low, high), strip)
+    lattice, behind = quantise(lattice + goes, BRIGHTEST), hidden.along(carried.behind, goes, lattice.shape[3])
     if world.age % mender.EVERY == mender.EVERY - 1:
         lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
-    phase = total - whole
-    shown = quantise(transport.sample(lattice, classes, phase, vertical))
-    light = light[..., None, None]
+    shown = quantise(transport.sample(lattice, classes, carried.phase, vertical))
+    light = carried.light[..., None, None]
     past = [(frame * light).clamp_(0, 1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
     codes = torch.cat([code, world.codes[:, :-CODE_DIMS]], 1)
     return replace(
-        world, lattice=lattice, shown=(shown, *past), phase=phase,
+        world, lattice=lattice, shown=(shown, *past), phase=carried.phase,
         speeds=torch.cat([controls[:, :1], world.speeds[:, :-1]], 1),
-        codes=codes, classes=classes, moved=shift, behind=behind, age=world.age + 1,
+        codes=codes, classes=classes, moved=carried.shift, behind=behind, age=world.age + 1,
     )  # fmt: skip
 
 
@@ -182,9 +213,12 @@ def grained(strength: torch.Tensor, grain: torch.Tensor) -> torch.Tensor:
 
 
 def fill(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor, painted: torch.Tensor, choice, rough, told):
-    """The strip (B, 3, H, S) with what has entered filled in, painted or going on, whichever is likeliest around; and the
-    proposals (B, 1 + PROPOSALS, 3, H, S). medians (B, 2, 3, H, 1) of the rows; rough (B, 1, H, S) is added to what has no
-    grain of its own: to paint and medians. Cells that are not told, told (B, rows) 0 there, are not painted."""
+    """The strip (B, 3, H, S) with what has entered filled in, painted or going on, whichever is likeliest around; the
+    proposals (B, 1 + PROPOSALS, 3, H, S), and how likely each is, logits (B, 1 + PROPOSALS, H, S).
+
+    medians (B, 2, 3, H, 1) of the rows; rough (B, 1, H, S) is added to what has no grain of its own: to paint and medians. Cells
+    that are not told, told (B, rows) 0 there, are not painted.
+    """
     goes_on = transport.go_on(strip, entered, medians)
     smooth = torch.cat([painted[:, None], goes_on[:, -MEDIANS:]], 1)
     if isinstance(rough, torch.Tensor):
@@ -194,7 +228,7 @@ def fill(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor, pain
     choice[:, 0] = torch.where(_untold(told, strip)[:, 0], -torch.inf, choice[:, 0])
     best = planes.best(choice)[1][:, 0]
     chosen = proposals.gather(1, best[:, None, None].expand(-1, -1, strip.shape[1], -1, -1))[:, 0]
-    return torch.where(entered, chosen, strip), proposals
+    return torch.where(entered, chosen, strip), proposals, choice
 
 
 def _untold(told: torch.Tensor, strip: torch.Tensor) -> torch.Tensor:

@@ -36,8 +36,10 @@ KNOWS = 4000  # training steps after which weights are only to be refined
 GENTLE, LASTING = 3e-4, 0.9998  # learning rate for those, and of what is shown (EMA): at a rate that never falls the mean of many
 # steps is better than any of them
 BRISK = 8e-4  # for those that turn to other footage
+SAME = 2.0  # of 255, mean difference of their first pictures, up to which footage is what weights have learnt from already
 # For one part of them alone.
-STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "strip": 5e-4, "prior": 1.5e-3, "dreams": 5e-4, "mender": 2e-3}
+STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 1.5e-3, "dreams": 5e-4,
+          "mender": 2e-3}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int 
     return net.train()
 
 
-def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
+def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> bool:
     """Gives a trained network the motions (unless it is to keep its own), the light and the first pictures of this footage.
+    Whether these are the ones it had: then it has learnt from this very footage.
 
     Motions that its own come near (ALIKE) stay its own, all as much faster or slower (PACES) as foretells frames best: what
     speed 1 is hangs on the footage. Where they are others, what moved last counts, and it forgets which class is where as
@@ -91,6 +94,7 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
         mine.copy_(measured)
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     frames, speeds = first_frames(footage, training, net.config.seeds)
+    knew = float((net.first_frames.float() - frames.to(net.bank.device).float()).abs().mean()) <= SAME
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
     if knows and others:
@@ -99,6 +103,20 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> None:
         _fit_places(net, footage)
     elif knows and motions:
         _fit_pace(net, footage)
+    return knew
+
+
+def going_on(net: Net, step: int, knows: bool) -> TrainConfig:
+    """How a network with so many steps behind it is to learn on footage that it has adopted and knows, or does not.
+
+    Dice that were evened for the footage that they know (vj.train.odds) stay as they are, and so do the codes that they draw: on
+    one film they lose what many taught them.
+    """
+    if step < KNOWS:
+        return TrainConfig()
+    if not knows:
+        return TrainConfig(rate=BRISK)
+    return TrainConfig(rate=GENTLE, average=LASTING, only="picture" if bool(net.prior.odds.any()) else "")
 
 
 def _fit_pace(net: Net, footage: Footage) -> None:
@@ -167,8 +185,7 @@ class Learner:
         torch.manual_seed(seed)
         self.footage, self.recipe, self.source, self.device = footage, recipe, source, device
         self.data = dataset(footage, seed)
-        config = config or (TrainConfig(rate=GENTLE, average=LASTING) if step >= KNOWS else TrainConfig())
-        self.trainer = Trainer(net, self.data, config, device, seed)
+        self.trainer = Trainer(net, self.data, config or TrainConfig(), device, seed)
         self.trainer.steps = self.trainer.begun = step
         self._windows = tuple(part.to(device) for part in windows(self.data, self.data.held))
 

@@ -91,7 +91,7 @@ def sketch(net: Net, dataset: Dataset, rough: Roughness, device: str, level: int
     features = target.new_zeros(len(after), net.config.widths[0], tall // 2, S // 2)
     usual = transport.usual(after, S)
     painted, choice, _ = (out.float() for out in net.painter(target, missing, usual[:, 1], features, code))
-    _, proposals = worlds.fill(target, missing > 0, usual, painted, choice, 0.0, told)
+    _, proposals, _ = worlds.fill(target, missing > 0, usual, painted, choice, 0.0, told)
     weight = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7
     pasted = torch.where(missing > 0, painted, target)
     return grade_paint(painted, choice, proposals, pasted, target, missing, weight, usual, told, level == 1)

@@ -26,9 +26,11 @@ from vj.model.net import (
     whole_cells,
 )  # fmt: skip
 from vj.model.planes import best, box, double
-from vj.train import dreams
+from vj.train import adversary, dreams
+from vj.train.adversary import Adversary
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.daylight import Daylight
+from vj.train.dreaming import seen
 from vj.train.dreams import Dreams
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
@@ -65,9 +67,9 @@ class TrainConfig:
     only: str = ""  # one of ONLY: the rest stays as it is, and the codes keep their meaning
 
 
-# What moves and paints; what moves; what fills the strip; that and what finds its code, whose meaning shifts; what draws the
-# code; the same, from its own dreams too; what mends.
-ONLY = ("picture", "trunk", "painter", "strip", "prior", "dreams", "mender")
+# What moves and paints; what moves; what fills the strip; the same, from what the dice draw too; that and what finds its code,
+# whose meaning shifts; what draws the code; the same, from its own dreams too; what mends.
+ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -83,7 +85,6 @@ ONCE = 0.35  # how much the one step counts, against several, in telling with wh
 # into what it sees, where the footage is long enough; for each of its steps NEW such frames are dreamt.
 DREAMT, NEW = 96, 13
 BESIDE = 100  # steps after which such worlds go on where all is learnt together
-FOLLOWED = 64  # frames after which such a world shows the critic of dreams what is told
 LITTER = 16  # frames after which the mender is shown such a world again
 ASTRAY = 0.08  # difference (0..1) of a row from the footage's, at the edge, from which on it is told what its own world needs
 NEAR = 1  # own frames up to which it is learnt what is worth telling
@@ -119,6 +120,7 @@ class Trainer:
         self._lessons, self._mendings = Lessons(self.rough), Mendings(self.rough)
         self._daylight: Daylight | None = None
         self._dreams = Dreams(self.average, dataset, self.rough, self._part) if config.only == "dreams" else None
+        self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -134,7 +136,7 @@ class Trainer:
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
         learning = {"": parts, "picture": parts.keys() - {"prior", "mender"}, "strip": ("painter", "encoder"),
-                    "dreams": ("prior",)}.get(only, (only,))
+                    "adversary": ("painter",), "dreams": ("prior",)}.get(only, (only,))
         for name, part in parts.items():
             part.requires_grad_(name in learning)
         if only == "picture":  # of the code only which of it is worth telling, see _grade
@@ -185,7 +187,7 @@ class Trainer:
                 level = 1 if self._young else GROUPS
                 self._learn({"paint": sketch(net, self.dataset, self.rough, self.device, level)} | self._prior_too())
             return
-        if not (config.only or self._eager):
+        if self._adversary or not (config.only or self._eager):
             with quick():
                 self._dream()
         depth = 0
@@ -196,7 +198,7 @@ class Trainer:
         part = self.rough.random(1).item() < config.parts and net.config.width >= 2 * config.part
         # Moving is soon learnt; then most of these steps teach only what enters, at half the price.
         entering = part and self.steps - self.begun >= config.entering_from and self.rough.random(1).item() < config.entering
-        entering = (entering or config.only in ("painter", "strip")) and config.only != "trunk"
+        entering = (entering or config.only in ("painter", "adversary", "strip")) and config.only != "trunk"
         depth = depth if part else depth // 3
         size = config.batch if part else max(1, config.batch // 2)
         batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
@@ -206,19 +208,20 @@ class Trainer:
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
             parts |= self._prior_too() | self._mender_too()
+            if self._adversary:
+                parts |= self._adversary.grade(parts["paint"])
         self._learn(parts)
 
     def _dream(self) -> None:
         """Now and then, worlds told the footage's codes and a little astray, that go on for as long as may be."""
         config, wide = self.config, self.net.config.width
         size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
-        often = dreams.OFTEN if self._dreams else max(1, size * deep // NEW)
+        often = dreams.OFTEN if self._dreams else adversary.OFTEN if self._adversary else max(1, size * deep // NEW)
         often = often if config.only or self.share > 1 - config.dreaming else BESIDE
         if self._lessons.kept and self._mendings.kept and self.steps % often:
             return
         width = self._part if config.only != "mender" else wide
-        strays = None if self._dreams else Strays(self.rough, size)  # dreams hold enough
-        self._roll(self._batch(size, deep + 1, light=0.0), deep, width, strays)
+        self._roll(self._batch(size, deep + 1, light=0.0), deep, width, lessons=True)
 
     def _look_at_light(self) -> None:
         """The young learns the light apart, in quick lessons: until it knows it, no picture keeps its colours."""
@@ -264,9 +267,9 @@ class Trainer:
             mine.lerp_(theirs, 1 - keep)
 
     @torch.no_grad()
-    def _roll(self, batch: Batch, depth: int, width: int, strays: Strays | None = None):
+    def _roll(self, batch: Batch, depth: int, width: int, lessons: bool = False):
         """The right `width` px of the world after `depth` frames of its own output, its history roughened; told what the
-        footage tells, and strays.
+        footage tells. If it is for lessons, of dice, mender or critic, strays and slips, too.
 
         Also the noise it is told of, and the whole picture at that moment in the same light.
         """
@@ -280,8 +283,10 @@ class Trainer:
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
+        dreaming = self._dreams or self._adversary
+        strays = Strays(self.rough, B) if lessons and not dreaming else None  # dreams hold enough
         # Worlds that the mender or the critic learns from hold no slips: what is drawn is no litter, and not the footage's.
-        slippery = self._dreams or (strays is not None and self.config.only != "mender")
+        slippery = lessons and self.config.only != "mender"
         clean = 0 if self.config.only == "prior" else B // 2 if slippery else B
         slips = self.rough.random(B - clean)
         slips = torch.cat([zero[:clean], slips])
@@ -292,15 +297,15 @@ class Trainer:
             if not self._eager:
                 need = torch.where(self._astray(state.shown[0], frames[:, now + ahead]), own, need)
             code = code * told_groups(levels(need))
-            if strays or self._dreams or self._eager:  # who knows something learns from worlds that have gone on
+            if lessons or self._eager:  # who knows something learns from worlds that have gone on
                 self._lessons.remember(state, code, told)
             if ahead and (ahead % LITTER == 0 or ahead == depth):
                 wide = width if self.config.only == "mender" else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
                 self._mendings.remember(*(part[: clean or B, ..., -wide:] for part in moment))
-            if self._dreams and ahead and (ahead == depth or (ahead >= FOLLOWED and ahead % dreams.FRAMES == 0)):
+            if lessons and dreaming and ahead and (ahead == depth or dreaming.follows(ahead)):
                 on_the_way = controls[:, now + 1 + ahead - dreams.FRAMES : now + 1 + ahead]
-                self._dreams.told.remember(*(part[:clean] for part in dreams.seen(net, state, on_the_way)))
+                dreaming.told.remember(*(part[:clean] for part in seen(net, state, on_the_way)))
             if ahead == depth:
                 break
             code = slipped(self.average, self.rough, state, code, told, slips)
@@ -392,7 +397,7 @@ class Trainer:
         known = (moved + off[..., -S:]).clamp(0, 1)
         painted, choice, strength = (out.float() for out in net.painter(known, missing, usual[:, 1], features, code))
         rough = worlds.grained(strength, self.rough.grain(strength))
-        strip, proposals = worlds.fill(known.detach(), missing > 0, usual, painted, choice, rough.detach(), tells)
+        strip, proposals, _ = worlds.fill(known.detach(), missing > 0, usual, painted, choice, rough.detach(), tells)
 
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
         rows = (4 / missing.sum(3, keepdim=True).clamp(min=1)) ** 0.7

@@ -17,7 +17,7 @@ from vj.errors import VJError
 from vj.signals import LearningReport
 from vj.train import footage as footages
 from vj.train import upscale
-from vj.train.learn import Gate, Learner, adopt_footage, start, switched
+from vj.train.learn import Gate, Learner, adopt_footage, going_on, start, switched
 from vj.train.trainer import TrainConfig
 from vj.weights import WeightsSlot, read
 
@@ -98,9 +98,8 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
         started = None if weights is None else read(weights)
         opened = _open(footage, sources, started[0] if started else None, stop, mouth)
         net = start(opened, started, seed)
-        if started is not None:
-            adopt_footage(net, opened)
-        learner = Learner(opened, net, config, device=device, seed=seed, step=started[0].step if started else 0,
+        step, knows = (started[0].step, adopt_footage(net, opened)) if started is not None else (0, False)
+        learner = Learner(opened, net, config or going_on(net, step, knows), device=device, seed=seed, step=step,
                           recipe=RECIPE, source=str(footage))  # fmt: skip
     except VJError as error:
         _say(mouth, LearningReport(message=str(error)))

@@ -1,0 +1,136 @@
+"""A painter learns against a critic, from what the dice draw, and nothing else does."""
+
+import pytest
+import torch
+from small import SMALL, footage
+
+from vj.model import world as worlds
+from vj.model.net import GRAINS
+from vj.train import adversary, critic, dreaming
+from vj.train.learn import Learner, start
+from vj.train.roughness import Roughness
+from vj.train.trainer import TrainConfig
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Few and short dreams, and a critic that is asked at once."""
+    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "PAIRS": 4, "GREEN": 4, "OFTEN": 6, "LONGEST": 60}.items():
+        monkeypatch.setattr(adversary, name, value)
+
+
+@pytest.fixture
+def net():
+    torch.set_num_threads(1)
+    mine = Learner(footage(), start(footage(), config=SMALL)).trainer.average
+    torch.nn.init.constant_(mine.prior.tell.bias, 2.0)  # much is told
+    torch.nn.init.normal_(mine.painter.head.weight, std=0.05)
+    return mine.train().requires_grad_(True)
+
+
+def learner(net):
+    return Learner(footage(), net, TrainConfig(batch=2, only="adversary", rate=1e-3), step=5000)
+
+
+def pitted(net):
+    """An adversary that has seen something of what is told."""
+    mine = adversary.Adversary(net, learner(net).data, Roughness(seed=1), SMALL.width)
+    told = torch.zeros(6, critic.TIMES + 1, SMALL.rows)
+    mine.told.remember(torch.rand(6, 3, SMALL.height, SMALL.width), torch.zeros(6, 1, SMALL.height, SMALL.width), told)
+    return mine
+
+
+def lesson(mine, net):
+    """The first lesson that the adversary gives."""
+    for _ in range(20):
+        parts = mine.grade((net.painter.head.weight**2).sum())
+        if parts:
+            return parts["adversary"]
+    raise AssertionError("it gave none")
+
+
+def bright(shown, _pace, _told):
+    """A critic that likes light."""
+    return 20 * (torch.nn.functional.avg_pool2d(shown.mean(1, keepdim=True), 4)[:, 0] - 0.5)
+
+
+def entered(net, mine):
+    """How bright what enters next would be, in the adversary's worlds."""
+    world, many = mine._worlds, adversary.DREAMS
+    controls, code = torch.ones(many, 6), torch.full((many, SMALL.memory and 8, SMALL.rows), 0.5)
+    with torch.no_grad():
+        carried = worlds.carry(net, world, controls, code, torch.zeros(many))
+        strip = worlds.enter(net, carried, code, torch.zeros(many, GRAINS, SMALL.height, SMALL.strip))[0]
+    return float(strip[carried.opened.expand_as(strip)].mean())
+
+
+def test_the_painter_goes_where_the_critic_likes_it_better(net, few, monkeypatch):
+    mine = pitted(net)
+    monkeypatch.setattr(mine, "_says", bright)
+    before, slope = entered(net, mine), torch.optim.SGD(net.painter.parameters(), 0.05)
+    for _ in range(6):
+        loss = lesson(mine, net)
+        slope.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.painter.parameters(), 1.0)
+        slope.step()
+    assert entered(net, mine) > before + 0.01
+
+
+def test_nothing_but_the_painter_is_reached(net, few):
+    mine = pitted(net)
+    lesson(mine, net).backward()
+    reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+    assert reached == {"painter"}
+    assert all(p.grad is None or not p.grad.any() for p in mine.critic.parameters())
+
+
+def test_what_the_critic_sees_is_what_a_show_would_show(net, few):
+    mine = pitted(net)
+    for _ in range(5):
+        shown = mine._go_on()[0]
+        assert shown.requires_grad and torch.allclose(shown.detach(), mine._worlds.shown[0], atol=1e-5)
+        assert not mine._worlds.shown[0].requires_grad and not mine._worlds.lattice.requires_grad
+
+
+def test_the_critic_weighs_so_much_as_the_footage_says(net, few):
+    mine = pitted(net)
+    paint = (net.painter.head.weight**2).sum()
+    for times in (1.0, 10.0):
+        loss, mine._strength = times * (3 * net.painter.head.weight).sum(), None
+        strength = mine._balanced(paint, loss)
+        slopes = [torch.autograd.grad(part, net.painter.head.weight, retain_graph=True)[0].norm() for part in (paint, loss)]
+        assert float(strength * slopes[1] / slopes[0]) == pytest.approx(adversary.STRENGTH, rel=1e-3)
+
+
+def test_it_teaches_nothing_until_its_critic_has_learnt(net, few, monkeypatch):
+    monkeypatch.setattr(adversary, "ALONE", 4)
+    mine = pitted(net)
+    paint = (net.painter.head.weight**2).sum()
+    assert [bool(mine.grade(paint)) for _ in range(6)] == [False] * 4 + [True] * 2
+    blind = adversary.Adversary(net, learner(net).data, Roughness(seed=1), SMALL.width)  # nothing told was seen
+    assert not any(blind.grade(paint) for _ in range(6)) and not blind.losses
+
+
+def test_dreams_end_and_never_look_at_what_is_held_back(net, few, monkeypatch):
+    mine, seen, ages = pitted(net), set(), []
+    frames = mine._frames
+    monkeypatch.setattr(mine, "_frames", lambda at: seen.update(at.tolist()) or frames(at))
+    for _ in range(100):
+        mine.grade((net.painter.head.weight**2).sum())
+        ages.append(mine._age)
+    held = {frame for a, b in mine.data.held for frame in range(a, b)}
+    assert held and len(seen) > 40 and not seen & held
+    assert max(ages) == adversary.LONGEST and ages.count(adversary.APART) >= 2
+
+
+def test_learning_against_it_changes_the_painter_alone(net, few):
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    student = learner(net)
+    student.run(2 * adversary.OFTEN + 2)
+    mine = student.trainer._adversary
+    assert isinstance(mine, dreaming.Dreaming) and mine.told.kept and mine.drawn.kept
+    assert student.trainer.losses["adversary"] > 0 and student.trainer.losses["paint"] > 0
+    after = student.trainer.net.state_dict()
+    changed = {name.split(".")[0] for name, value in before.items() if not torch.equal(after[name], value)}
+    assert changed == {"painter"}
