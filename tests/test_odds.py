@@ -1,5 +1,7 @@
 """The dice are evened: what they tell in a dream comes as often, and lasts as long, as in the footage."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,3 +60,14 @@ def test_the_odds_decide_what_is_told(generator):
 def test_what_the_footage_tells_is_found_in_stretches(generator):
     found = odds.tells(generator.exact, footage(), 2)
     assert found.dtype == bool and found.shape[1] == generator.net.config.rows and len(found) > 10
+
+
+def test_weights_come_home_with_their_own_motions(generator):
+    clip = footage()
+    brighter = replace(clip, frames=np.minimum(clip.frames.astype(int) + 40, 255).astype(np.uint8))
+    tensors = {name: part.detach().clone() for name, part in generator.exact.state_dict().items()}
+    tensors["bank"] += 0.1
+    home = odds.at_home(generator.card, tensors, brighter)
+    moved = {name for name, part in home.items() if not torch.equal(part, tensors[name])}
+    assert {"first_frames"} <= moved <= {"first_frames", "first_speeds", "palette", "profile", "usual"}
+    assert home["first_frames"].float().mean() > tensors["first_frames"].float().mean() + 20

@@ -3,7 +3,8 @@
 The prior is right on average in the worlds it learnt from; in those it dreams it tells less, begins less and breaks off
 sooner, for what it sees there is poorer, and so on (exposure bias; Ranzato et al. 2016). Told the footage's controls it
 dreams some minutes, and for each row of cells the log odds of beginning and of going on are moved until both happen as
-often as in the footage: moments matched in a closed loop, a cousin of logit adjustment (Menon et al. 2021).
+often as in the footage: moments matched in a closed loop, a cousin of logit adjustment (Menon et al. 2021). The weights
+written have this footage's light, rows' colours and first pictures, too: in others' light other things are dreamt.
 """
 
 import argparse
@@ -18,7 +19,8 @@ from vj.model.generator import Generator
 from vj.model.net import DIGITS
 from vj.signals import Controls
 from vj.train.footage import Footage, load
-from vj.weights import read, write
+from vj.train.learn import adopt_footage, start
+from vj.weights import Card, read, write
 
 ROUNDS, FRAMES = 8, 1200  # in which the odds are moved, and dreamt frames in each
 STRETCH, SETTLES = 300, 60  # frames of the footage in a row, and of a dream's beginning that do not count
@@ -76,6 +78,16 @@ def even(generator: Generator, footage: Footage, rounds: int = ROUNDS, frames: i
     return prior.odds.cpu().numpy()
 
 
+def at_home(card: Card, tensors: dict[str, torch.Tensor], footage: Footage) -> dict[str, torch.Tensor]:
+    """The same weights with the light, the rows' colours and the first pictures of this footage, but with their own motions.
+
+    WeightsError if they are of another size.
+    """
+    net = start(footage, (card, tensors))
+    adopt_footage(net, footage, motions=False)
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+
 def _logit(chance: np.ndarray) -> np.ndarray:
     return np.log(chance / (1 - chance))
 
@@ -88,9 +100,9 @@ def main() -> None:
     words = words.parse_args()
     torch.set_num_threads(1)
     try:
-        card, tensors = read(words.weights)
-        odds = even(Generator(card, tensors), load(words.footage))
-        tensors = tensors | {"prior.odds": torch.from_numpy(odds)}
+        (card, tensors), footage = read(words.weights), load(words.footage)
+        tensors = at_home(card, tensors, footage)
+        tensors |= {"prior.odds": torch.from_numpy(even(Generator(card, tensors), footage))}
         write(words.output, replace(card, recipe=f"({card.recipe}), its dice evened"), tensors, halved=True)
     except VJError as error:
         raise SystemExit(str(error)) from error
