@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from fakes import save_footage
 from small import SMALL, footage
 
 from vj.model.generator import Generator
 from vj.train import odds
 from vj.train.learn import Learner, start
+from vj.weights import read, write
 
 
 @pytest.fixture
@@ -71,3 +73,17 @@ def test_weights_come_home_with_their_own_motions(generator):
     moved = {name for name, part in home.items() if not torch.equal(part, tensors[name])}
     assert {"first_frames"} <= moved <= {"first_frames", "first_speeds", "palette", "profile", "usual"}
     assert home["first_frames"].float().mean() > tensors["first_frames"].float().mean() + 20
+
+
+def test_odds_are_kept_where_asked(generator, tmp_path, monkeypatch):
+    clip, before, after = footage(), tmp_path / "before.safetensors", tmp_path / "after.safetensors"
+    save_footage(tmp_path / "clip", clip)
+    tensors = {name: part.detach().clone() for name, part in generator.exact.state_dict().items()}
+    tensors["prior.odds"] += 0.25
+    tensors["first_frames"] *= 0
+    write(before, generator.card, tensors)
+    monkeypatch.setattr("sys.argv", ["odds", str(before), str(tmp_path / "clip"), "-o", str(after), "--keep"])
+    odds.main()
+    card, found = read(after)
+    assert torch.equal(found["prior.odds"], tensors["prior.odds"]) and found["first_frames"].any()
+    assert card.recipe == generator.card.recipe

@@ -1,4 +1,4 @@
-"""Evens the dice: `python -m vj.train.odds WEIGHTS FOOTAGE -o OUT`.
+"""Evens the dice: `python -m vj.train.odds WEIGHTS FOOTAGE -o OUT [--keep]`.
 
 The prior is right on average in the worlds it learnt from; in those it dreams it tells less, begins less and breaks off
 sooner, for what it sees there is poorer, and so on (exposure bias; Ranzato et al. 2016). Told the footage's controls it
@@ -97,13 +97,16 @@ def main() -> None:
     words.add_argument("weights", type=Path)
     words.add_argument("footage", type=Path, help="a prepared folder (vj footage)")
     words.add_argument("-o", "--output", required=True, type=Path)
+    words.add_argument("--keep", action="store_true", help="only the light, rows and first pictures become the footage's")
     words = words.parse_args()
     torch.set_num_threads(1)
     try:
         (card, tensors), footage = read(words.weights), load(words.footage)
         tensors = at_home(card, tensors, footage)
-        tensors |= {"prior.odds": torch.from_numpy(even(Generator(card, tensors), footage))}
-        write(words.output, replace(card, recipe=f"({card.recipe}), its dice evened"), tensors, halved=True)
+        if not words.keep:
+            tensors |= {"prior.odds": torch.from_numpy(even(Generator(card, tensors), footage))}
+            card = replace(card, recipe=f"({card.recipe}), its dice evened")
+        write(words.output, card, tensors, halved=True)
     except VJError as error:
         raise SystemExit(str(error)) from error
 
