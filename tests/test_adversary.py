@@ -15,7 +15,7 @@ from vj.train.trainer import TrainConfig
 @pytest.fixture
 def few(monkeypatch):
     """Few and short dreams, and a critic that is asked at once."""
-    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "PAIRS": 4, "GREEN": 4, "OFTEN": 3, "LONGEST": 30}.items():
+    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "PAIRS": 4, "GREEN": 4, "LONGEST": 30}.items():
         monkeypatch.setattr(adversary, name, value)
 
 
@@ -130,7 +130,7 @@ def test_dreams_end_and_never_look_at_what_is_held_back(net, few, monkeypatch):
 def test_learning_against_it_changes_the_painter_alone(net, few):
     before = {name: value.clone() for name, value in net.state_dict().items()}
     student = learner(net)
-    student.run(2 * adversary.OFTEN + 2)
+    student.run(5)
     mine = student.trainer._adversary
     assert isinstance(mine, dreaming.Dreaming) and mine.told.kept and mine.drawn.kept
     assert student.trainer.losses["adversary"] > 0 and student.trainer.losses["paint"] > 0
