@@ -287,6 +287,10 @@ def test_dice_that_were_evened_for_the_footage_stay_in_a_show():
         assert {"trunk", "painter"} <= changed and stays == (set() if evened else {"prior", "mender"})
         same = torch.equal(net.encoder.layers[0].weight, before["encoder.layers.0.weight"])
         assert same == evened
+    net, other = start(footage(), (card, tensors | {"prior.odds": odds})), footage()
+    other = replace(other, frames=np.ascontiguousarray(other.frames[::-1]), controls=other.controls[::-1].copy())
+    adopt_footage(net, other)  # on other footage they learn, and so they do when that is known by and by
+    assert going_on(net, 5000, adopt_footage(net, other)).only == ""
 
 
 @pytest.fixture(scope="module")

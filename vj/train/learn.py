@@ -97,9 +97,10 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> bool:
     knew = float((net.first_frames.float() - frames.to(net.bank.device).float()).abs().mean()) <= SAME
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
+    if motions and not knew:
+        net.prior.odds.zero_()  # they are for dice that dream of other footage, and would hold these still, see going_on
     if knows and others:
         net.mender.forget()
-        net.prior.odds.zero_()
         _fit_places(net, footage)
     elif knows and motions:
         _fit_pace(net, footage)
