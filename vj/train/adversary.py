@@ -44,6 +44,7 @@ class Adversary(Dreaming):
 
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int):
         self._asked, self._strength = 0, None
+        self.often, self.frames = OFTEN, FRAMES
         super().__init__(net, data, rough, wide, DREAMS, LONGEST)
 
     def follows(self, ahead: int) -> bool:

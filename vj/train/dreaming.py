@@ -20,7 +20,7 @@ GRAIN = 0.01  # added to what it sees
 
 
 def seen(net: Net, state: worlds.World, controls: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What the critic sees of B worlds, controls (B, FRAMES, 6) on the way to them: see critic.Critic.forward."""
+    """What the critic sees of B worlds, controls (B, T, 6) on the way to them: see critic.Critic.forward."""
     pace = net.bank[:, 0].abs()[state.classes][:, None]
     return state.shown[0].float(), pace, critic.instructions(controls, net.config.rows)
 
@@ -50,6 +50,9 @@ class Moments:
 class Dreaming:
     """`many` dreams at a time on stretches of the footage, `wide` px of the right of them, and the critic of what is `drawn`
     there beside what was `told`."""
+
+    often: int  # steps of learning after which worlds follow the footage anew, to be told of
+    frames: int  # on the way to what it sees, whose controls the critic is told
 
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int, many: int, frames: int):
         """net: draws and paints; frames: that a dream goes on, at most."""

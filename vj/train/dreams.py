@@ -43,6 +43,7 @@ class Dreams(Dreaming):
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int):
         self.lessons = Lessons(rough, LESSONS, drawn=True)
         self._asked = self._stretches = 0
+        self.often, self.frames = OFTEN, FRAMES
         self._bands = critic.bands_of(net.config.rows, net.bank.device)
         super().__init__(net, data, rough, wide, DREAMS, FRAMES * LONGEST)
 

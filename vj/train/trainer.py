@@ -26,7 +26,6 @@ from vj.model.net import (
     whole_cells,
 )  # fmt: skip
 from vj.model.planes import best, box, double
-from vj.train import adversary, dreams
 from vj.train.adversary import Adversary
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.daylight import Daylight
@@ -121,6 +120,7 @@ class Trainer:
         self._daylight: Daylight | None = None
         self._dreams = Dreams(self.average, dataset, self.rough, self._part) if config.only == "dreams" else None
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
+        self._dreaming = self._dreams or self._adversary
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -216,7 +216,7 @@ class Trainer:
         """Now and then, worlds told the footage's codes and a little astray, that go on for as long as may be."""
         config, wide = self.config, self.net.config.width
         size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
-        often = dreams.OFTEN if self._dreams else adversary.OFTEN if self._adversary else max(1, size * deep // NEW)
+        often = self._dreaming.often if self._dreaming else max(1, size * deep // NEW)
         often = often if config.only or self.share > 1 - config.dreaming else BESIDE
         if self._lessons.kept and self._mendings.kept and self.steps % often:
             return
@@ -283,8 +283,7 @@ class Trainer:
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
-        dreaming = self._dreams or self._adversary
-        strays = Strays(self.rough, B) if lessons and not dreaming else None  # dreams hold enough
+        strays = Strays(self.rough, B) if lessons and not self._dreaming else None  # dreams hold enough
         # Worlds that the mender or the critic learns from hold no slips: what is drawn is no litter, and not the footage's.
         slippery = lessons and self.config.only != "mender"
         clean = 0 if self.config.only == "prior" else B // 2 if slippery else B
@@ -303,9 +302,9 @@ class Trainer:
                 wide = width if self.config.only == "mender" else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
                 self._mendings.remember(*(part[: clean or B, ..., -wide:] for part in moment))
-            if lessons and dreaming and ahead and (ahead == depth or dreaming.follows(ahead)):
-                on_the_way = controls[:, now + 1 + ahead - dreams.FRAMES : now + 1 + ahead]
-                dreaming.told.remember(*(part[:clean] for part in seen(net, state, on_the_way)))
+            if lessons and self._dreaming and ahead and (ahead == depth or self._dreaming.follows(ahead)):
+                on_the_way = controls[:, now + 1 + ahead - self._dreaming.frames : now + 1 + ahead]
+                self._dreaming.told.remember(*(part[:clean] for part in seen(net, state, on_the_way)))
             if ahead == depth:
                 break
             code = slipped(self.average, self.rough, state, code, told, slips)
