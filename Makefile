@@ -24,7 +24,7 @@ show: $(VENV)/.show
 
 test: $(VENV)/.test
 	@$(BIN)/ruff check vj tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 clean:
 	rm -rf $(VENV)
