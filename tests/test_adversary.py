@@ -15,8 +15,10 @@ from vj.train.trainer import TrainConfig
 @pytest.fixture
 def few(monkeypatch):
     """Few and short dreams, and a critic that is asked at once."""
-    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "PAIRS": 4, "GREEN": 4, "LONGEST": 30}.items():
+    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "LONGEST": 30}.items():
         monkeypatch.setattr(adversary, name, value)
+    for name, value in {"green": 4, "pairs": 4}.items():
+        monkeypatch.setattr(adversary.Adversary, name, value)
 
 
 @pytest.fixture

@@ -325,6 +325,7 @@ def test_one_part_can_be_refined_alone(tmp_path, only, begun):
         "prior": {"prior"},
         "dreams": {"prior"},
         "mender": {"mender"},
+        "tidying": {"mender"},
     }[only]
     last = read(out)[1]["encoder.layers.6.weight"]
     if only != "strip":

@@ -42,6 +42,8 @@ STEEPEST = 1e4
 class Adversary(Dreaming):
     """Dreams on stretches of the footage, painted by `net`, which learns from them."""
 
+    apart, green, pairs = APART, GREEN, PAIRS
+
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int):
         self._asked, self._strength = 0, None
         self.often, self.frames = OFTEN, FRAMES
@@ -53,30 +55,42 @@ class Adversary(Dreaming):
 
     def grade(self, paint: torch.Tensor) -> dict[str, torch.Tensor]:
         """How easily the critic tells what the painter makes of the dice's draws, as a part of a loss beside `paint`, what it
-        loses on the footage; none at first. Every time it is asked, the critic learns, and the dreams go on."""
+        loses on the footage; none at first. Every time it is asked, the critic learns, and the dreams go on `apart` frames."""
         if self.told.kept and self.drawn.kept:
             for _ in range(LOOKS):  # now, for once it has said something its weights must wait for the slopes
-                self._look(PAIRS)
+                self._look(self.pairs)
         if self._age >= LONGEST:
             self._begin()
-        for _ in range(APART - 1):
+        for _ in range(self.apart - 1):
             with torch.no_grad():
                 self._go_on()
         looks = self._go_on()
-        if self._age > GREEN:
-            self.drawn.remember(*(part.detach() for part in looks))
+        if self._age > self.green:
+            self._remember(*(part.detach() for part in looks))
         parts = {}
-        if self._asked >= ALONE and self.told.kept and self._age > APART * 2:
+        if self._asked >= ALONE and self.told.kept and self._age > self.apart * 2:
             self.critic.requires_grad_(False)
-            loss = F.softplus(-self._says(*looks)[..., -(NEWEST // critic.CELL) :]).mean()
+            loss = F.softplus(-self._answers_for(looks)).mean()
             self.critic.requires_grad_(True)
             parts["adversary"] = loss * self._balanced(paint, loss)
         self._asked += 1
         return parts
 
+    def _answers_for(self, looks: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """What the critic says of what it sees, where it is the learner's doing."""
+        return self._says(*looks)[..., -(NEWEST // critic.CELL) :]
+
+    def _remember(self, *looks: torch.Tensor) -> None:
+        """What the critic is to learn from, of these dreams."""
+        self.drawn.remember(*looks)
+
+    @property
+    def _last_layer(self) -> torch.Tensor:
+        return self.net.painter.head.weight
+
     def _balanced(self, paint: torch.Tensor, loss: torch.Tensor) -> float:
-        """By what the loss is to be multiplied, so that in the painter's last layer it is STRENGTH as steep as the other."""
-        last = self.net.painter.head.weight
+        """By what the loss is to be multiplied, so that in the learner's last layer it is STRENGTH as steep as the other."""
+        last = self._last_layer
         theirs, mine = (float(torch.autograd.grad(each, last, retain_graph=True)[0].norm()) for each in (paint, loss))
         now = min(STRENGTH * theirs / max(mine, 1e-8), STEEPEST)
         self._strength = now if self._strength is None else STEADY * self._strength + (1 - STEADY) * now
@@ -84,11 +98,11 @@ class Adversary(Dreaming):
 
     def _go_on(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """All dreams a frame on: what the critic sees of them. Where slopes are asked for, it hangs on the painter."""
-        net, device = self.net, self.rough.device
+        net = self.net
         self._at = np.minimum(self._at + 1, self._last[:, 0])  # where its piece ends it stays by its last
-        back = np.maximum(self._at[:, None] - FRAMES + 1 + np.arange(FRAMES), 0)
-        controls = torch.from_numpy(self.data.controls[back]).to(device)
-        told, quiet, weary = controls[:, -1], torch.zeros(DREAMS, device=device), (self._share - dice.OFTEN).clamp(min=0)
+        controls = self._controls()
+        told, weary = controls[:, -1], (self._share - dice.OFTEN).clamp(min=0)
+        quiet = torch.zeros_like(weary)
         with torch.no_grad():
             state = self._worlds
             code = draw(net, self.rough, state.shown[0], state.codes, told, dice.WEARY * weary)
@@ -96,7 +110,7 @@ class Adversary(Dreaming):
             grain = self.rough.grain(state.lattice.new_empty(DREAMS, GRAINS, net.config.height, net.config.strip))
         strip, proposals, choice = worlds.enter(net, carried, code, grain)
         with torch.no_grad():
-            self._worlds = state = worlds.settle(net, state, carried, strip, told, code)
+            self._worlds = state = self._settle(state, carried, strip, told, code)
         self._share = self._share + (code[:, :DIGITS].any(1).float().mean(1) - self._share) / dice.OFTEN_OVER
         if torch.is_grad_enabled():
             soft = (torch.softmax(choice, 1)[:, :, None] * proposals).sum(1)
@@ -105,6 +119,14 @@ class Adversary(Dreaming):
             shown = state.shown[0] + sloped - sloped.detach()
             return seen(net, replace(state, shown=(shown, *state.shown[1:])), controls)
         return seen(net, state, controls)
+
+    def _settle(self, state, carried, strip, told, code) -> worlds.World:
+        return worlds.settle(self.net, state, carried, strip, told, code)
+
+    def _controls(self) -> torch.Tensor:
+        """The controls (B, FRAMES, 6) up to now."""
+        back = np.maximum(self._at[:, None] - FRAMES + 1 + np.arange(FRAMES), 0)
+        return torch.from_numpy(self.data.controls[back]).to(self.rough.device)
 
     @property
     def _age(self) -> int:

@@ -1,5 +1,6 @@
 """Worlds that go on by themselves along the footage, told its controls, and a critic that learns to tell them from worlds
-that were told the footage's codes, too. What is learnt from what it says: see vj.train.dreams and vj.train.adversary.
+that were told the footage's codes, too. What is learnt from what it says: see vj.train.dreams, vj.train.adversary and
+vj.train.tidying.
 """
 
 import numpy as np
@@ -97,11 +98,15 @@ class Dreaming:
         wide = says.shape[2]
         return self.wide - critic.CELL * (torch.arange(wide, device=says.device) + 0.5)
 
+    def _spoilt(self, shown: torch.Tensor) -> torch.Tensor:
+        """Pictures (B, 3, H, W) as the critic is to see them, so that it does not go by trifles."""
+        return shown + GRAIN * self.rough.grain(shown)
+
     def _look(self, pairs: int) -> None:
         """The critic learns to tell dreams from worlds that were told the footage's codes, from `pairs` of each."""
         told, drawn = self.told.some(self.rough, pairs), self.drawn.some(self.rough, pairs, NEWEST)
         shown, pace, controls = (torch.cat(pair) for pair in zip(told, drawn, strict=True))
-        says = self.critic(shown + GRAIN * self.rough.grain(shown), pace, controls).float()
+        says = self.critic(self._spoilt(shown), pace, controls).float()
         truth = torch.cat([torch.ones(pairs), torch.zeros(pairs)]).to(says.device).view(-1, 1, 1).expand_as(says)
         counts = (self._from_right(says) < self.wide - AGREED).expand_as(says)
         loss = F.binary_cross_entropy_with_logits(says[counts], truth[counts])

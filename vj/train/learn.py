@@ -39,7 +39,7 @@ BRISK = 8e-4  # for those that turn to other footage
 SAME = 2.0  # of 255, mean difference of their first pictures, up to which footage is what weights have learnt from already
 # For one part of them alone.
 STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 1.5e-3, "dreams": 5e-4,
-          "mender": 2e-3}  # fmt: skip
+          "mender": 2e-3, "tidying": 4e-4}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,14 @@ class Roughness:
         the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
         """
         B, C, H, W = image.shape
-        coarse, fine = (self.grain(image.new_empty(B, C, rows, 1)) for rows in (6, H // 4))
-        rows = 0.05 * F.interpolate(coarse, size=(H, 1), mode="bilinear") + 0.025 * F.interpolate(fine, size=(H, 1))
+        rows = self.tones(image) + 0.025 * F.interpolate(self.grain(image.new_empty(B, C, H // 4, 1)), size=(H, 1))
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
         return rows * ramp * (self.random(B, 1, 1, 1) < OFF) + self.leftovers(image)
+
+    def tones(self, image: torch.Tensor) -> torch.Tensor:
+        """How much lighter, warmer .. the rows of each picture (B, C, H, W) are to be: (B, C, H, 1), smooth from row to row."""
+        coarse = self.grain(image.new_empty(*image.shape[:2], 6, 1))
+        return 0.05 * F.interpolate(coarse, size=(image.shape[2], 1), mode="bilinear")
 
     def leftovers(self, image: torch.Tensor) -> torch.Tensor:
         """For LEFT of the pictures, lines and boxes at the edge in wrong colours, as a thing leaves them that was not ended

@@ -37,6 +37,7 @@ from vj.train.mending import Mendings
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
 from vj.train.roughness import Roughness
 from vj.train.strays import Strays, slipped
+from vj.train.tidying import Tidying
 from vj.train.tracks import SPAN, explained
 
 
@@ -67,8 +68,9 @@ class TrainConfig:
 
 
 # What moves and paints; what moves; what fills the strip; the same, from what the dice draw too; that and what finds its code,
-# whose meaning shifts; what draws the code; the same, from its own dreams too; what mends.
-ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender")
+# whose meaning shifts; what draws the code; the same, from its own dreams too; what mends; the same, from dreams too.
+ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying")
+MENDING = ("mender", "tidying")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -121,6 +123,8 @@ class Trainer:
         self._dreams = Dreams(self.average, dataset, self.rough, self._part) if config.only == "dreams" else None
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         self._dreaming = self._dreams or self._adversary
+        wide = self.net.config.width
+        self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -136,7 +140,7 @@ class Trainer:
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
         learning = {"": parts, "picture": parts.keys() - {"prior", "mender"}, "strip": ("painter", "encoder"),
-                    "adversary": ("painter",), "dreams": ("prior",)}.get(only, (only,))
+                    "adversary": ("painter",), "dreams": ("prior",), "tidying": ("mender",)}.get(only, (only,))
         for name, part in parts.items():
             part.requires_grad_(name in learning)
         if only == "picture":  # of the code only which of it is worth telling, see _grade
@@ -160,8 +164,8 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        dreaming = {"": config.dreaming, "prior": 1.0, "dreams": 1.0, "mender": 1.0}.get(config.only, 0.0)
-        alone = config.only in ("prior", "dreams", "mender") or self.share > 1 - dreaming
+        dreaming = config.dreaming if not config.only else float(config.only in ("prior", "dreams", *MENDING))
+        alone = self.share > 1 - dreaming or dreaming == 1
         way = (self.share - 1) / dreaming + 1 if alone else self.share / (1 - dreaming)
         shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0, 1.0)
         for group, share in zip(self.optimiser.param_groups, shares, strict=True):
@@ -172,12 +176,14 @@ class Trainer:
             with quick():
                 self._dream()
                 parts = {}
-                if config.only != "mender":
+                if config.only not in MENDING:
                     parts["prior"] = self._lessons.grade(net, 2 * config.prior_batch)
                 if self._dreams:
                     parts |= self._dreams.grade(net, 2 * config.prior_batch)
-                if config.only == "mender" or (self.steps % 2 and not config.only):
+                if config.only in MENDING or (self.steps % 2 and not config.only):
                     parts["mender"] = self._mendings.grade(net, 2 * config.batch)
+                if self._tidying:
+                    parts |= self._tidying.grade(parts["mender"])
             self._learn(parts)
             return
         if self._eager and not config.only:
@@ -220,7 +226,7 @@ class Trainer:
         often = often if config.only or self.share > 1 - config.dreaming else BESIDE
         if self._lessons.kept and self._mendings.kept and self.steps % often:
             return
-        width = self._part if config.only != "mender" else wide
+        width = wide if config.only in MENDING else self._part
         self._roll(self._batch(size, deep + 1, light=0.0), deep, width, lessons=True)
 
     def _look_at_light(self) -> None:
@@ -285,7 +291,7 @@ class Trainer:
         zero = torch.zeros(B, device=self.device)
         strays = Strays(self.rough, B) if lessons and not self._dreaming else None  # dreams hold enough
         # Worlds that the mender or the critic learns from hold no slips: what is drawn is no litter, and not the footage's.
-        slippery = lessons and self.config.only != "mender"
+        slippery = lessons and self.config.only not in MENDING
         clean = 0 if self.config.only == "prior" else B // 2 if slippery else B
         slips = self.rough.random(B - clean)
         slips = torch.cat([zero[:clean], slips])
@@ -299,7 +305,7 @@ class Trainer:
             if lessons or self._eager:  # who knows something learns from worlds that have gone on
                 self._lessons.remember(state, code, told)
             if ahead and (ahead % LITTER == 0 or ahead == depth):
-                wide = width if self.config.only == "mender" else min(width, self.config.part)
+                wide = width if self.config.only in MENDING else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
                 self._mendings.remember(*(part[: clean or B, ..., -wide:] for part in moment))
             if lessons and self._dreaming and ahead and (ahead == depth or self._dreaming.follows(ahead)):

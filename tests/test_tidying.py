@@ -1,0 +1,145 @@
+"""A mender learns against a critic, from what dreams are littered with, and nothing else does."""
+
+import pytest
+import torch
+from small import SMALL, footage
+
+from vj.model import mender
+from vj.model import world as worlds
+from vj.model.net import CODE_DIMS
+from vj.train import adversary, tidying
+from vj.train.learn import Learner, start
+from vj.train.roughness import Roughness
+from vj.train.trainer import TrainConfig
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Few and short dreams, and a critic that is asked at once."""
+    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "LONGEST": 28}.items():
+        monkeypatch.setattr(adversary, name, value)
+    for name, value in {"green": 4, "pairs": 4}.items():
+        monkeypatch.setattr(tidying.Tidying, name, value)
+
+
+@pytest.fixture
+def net():
+    torch.set_num_threads(1)
+    mine = Learner(footage(), start(footage(), config=SMALL)).trainer.average
+    torch.nn.init.constant_(mine.prior.tell.bias, 2.0)  # much is told
+    torch.nn.init.normal_(mine.mender.head.weight, std=0.5)  # and much is mended
+    torch.nn.init.constant_(mine.mender.head.bias[:4], 0.3)
+    return mine.train().requires_grad_(True)
+
+
+def tidying_of(net):
+    data = Learner(footage(), net, TrainConfig(batch=2, only="tidying", rate=1e-3), step=5000).data
+    return tidying.Tidying(net, data, Roughness(seed=1), SMALL.width)
+
+
+def lesson(mine, net):
+    """The next lesson that it gives."""
+    for _ in range(20):
+        parts = mine.grade((net.mender.head.weight**2).sum())
+        if parts:
+            return parts["adversary"]
+    raise AssertionError("it gave none")
+
+
+def bright(shown, _pace, _told):
+    """A critic that likes light."""
+    return 20 * (torch.nn.functional.avg_pool2d(shown.mean(1, keepdim=True), 4)[:, 0] - 0.5)
+
+
+def test_the_mender_goes_where_the_critic_likes_it_better(net, few, monkeypatch):
+    mine = tidying_of(net)
+    monkeypatch.setattr(mine, "_says", bright)
+    lesson(mine, net)
+    image, moves = mine._littered.clone(), torch.ones(adversary.DREAMS, dtype=torch.bool)
+    pace = mender.paces(net.bank, mine._worlds.classes)
+    slope = torch.optim.SGD(net.mender.parameters(), 0.05)
+    before = float(mender.mended(net.mender, image, pace, moves).mean())
+    for _ in range(12):
+        slope.zero_grad()
+        lesson(mine, net).backward()
+        torch.nn.utils.clip_grad_norm_(net.mender.parameters(), 1.0)
+        slope.step()
+    assert float(mender.mended(net.mender, image, pace, moves).mean()) > before + 0.005
+
+
+def test_nothing_but_the_mender_is_reached(net, few):
+    mine = tidying_of(net)
+    loss = lesson(mine, net)
+    mine.critic.zero_grad()  # of its own learning
+    loss.backward()
+    reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+    assert reached == {"mender"}
+    assert all(p.grad is None or not p.grad.any() for p in mine.critic.parameters())
+
+
+def test_what_the_critic_sees_is_what_a_show_would_show(net, few):
+    mine, mended = tidying_of(net), 0
+    for _ in range(2 * mender.EVERY):
+        state, told = mine._worlds, torch.ones(adversary.DREAMS, 6)
+        code = torch.full((adversary.DREAMS, CODE_DIMS, SMALL.rows), 0.5)
+        with torch.no_grad():
+            carried = worlds.carry(net, state, told, code, torch.zeros(adversary.DREAMS))
+            strip = worlds.enter(net, carried, code, None)[0]
+            due = worlds.settle(net, state, carried, strip, told, code)
+            mine._worlds = mine._settle(state, carried, strip, told, code)
+        assert torch.equal(mine._worlds.lattice, due.lattice) and torch.equal(mine._worlds.shown[0], due.shown[0])
+        assert mine._worlds.age == due.age
+        mended += mine._littered is not None and not torch.equal(mine._littered, due.lattice)
+    assert mended
+    mine._begin()
+    for _ in range(mender.EVERY - 1):
+        with torch.no_grad():
+            mine._go_on()
+    shown = mine._go_on()[0]
+    assert shown.requires_grad and torch.allclose(shown.detach(), mine._worlds.shown[0], atol=1e-5)
+    assert not mine._worlds.lattice.requires_grad
+
+
+def test_the_footage_itself_enters_beside_the_dreams(net, few):
+    mine, off = tidying_of(net), []
+    with torch.no_grad():
+        net.mender.forget()
+        for _ in range(12):
+            mine._go_on()
+            true = mine._frames(mine._at)
+            off.append([float((world.shown[0] - true)[..., -4:].abs().mean()) for world in (mine._true, mine._worlds)])
+    follows, dreams = torch.tensor(off[4:]).mean(0)
+    assert follows < 0.5 * dreams and follows < 0.05
+
+
+def test_dreams_end_and_never_look_at_what_is_held_back(net, few, monkeypatch):
+    mine, seen, ages = tidying_of(net), set(), []
+    frames = mine._frames
+    monkeypatch.setattr(mine, "_frames", lambda at: seen.update(at.tolist()) or frames(at))
+    for _ in range(20):
+        mine.grade((net.mender.head.weight**2).sum())
+        ages.append(mine._age)
+    held = {frame for a, b in mine.data.held for frame in range(a, b)}
+    assert held and len(seen) > 40 and not seen & held
+    assert max(ages) == adversary.LONGEST and ages.count(mender.EVERY) >= 2
+    assert mine.told.kept and mine.drawn.kept
+
+
+def test_the_critic_does_not_go_by_the_tone_of_rows(net, few):
+    mine, plain = tidying_of(net), torch.full((40, 3, SMALL.height, SMALL.width), 0.5)
+    rows = mine._spoilt(plain).mean(3)
+    assert rows[:, 0].std(0).min() > 0.02  # from picture to picture
+    assert (rows[:, :, 1:] - rows[:, :, :-1]).abs().mean() < 0.02  # and smooth
+
+
+def test_a_whole_sky_has_a_tone_and_a_line_has_none():
+    true = torch.linspace(0.8, 0.3, 40).view(1, 1, -1, 1).expand(1, 3, -1, 96).clone()
+    off = 0.05 * torch.linspace(1, -1, 40).view(1, 1, -1, 1)
+    world = true + off
+    world[..., 24, :] += 0.3  # a line that should end
+    world[:, :, 4:12, -18:-14] = 0.0  # a tower
+    found = tidying._tone(world, true, 24)
+    assert found.shape == (1, 3, 40, 1)
+    assert torch.allclose(found[:, :, 7:17], off[:, :, 7:17].expand(-1, 3, -1, -1), atol=1e-3)
+    assert (found[:, :, 24] - off[:, :, 24]).abs().max() < 0.03
+    assert tidying._tone(true + 0.5, true, 24).max() <= tidying.OFF_TONE  # such a picture is wrong, not of another tone
