@@ -29,10 +29,6 @@ class Tidying(Adversary):
 
     apart, green, pairs = mender.EVERY, GREEN, PAIRS // 2  # a picture is twice as wide as what painters answer for
 
-    def follows(self, ahead: int) -> bool:
-        """Never: it has worlds of its own that follow the footage."""
-        return False
-
     def _begin(self) -> None:
         super()._begin()
         self._true, self._littered = self._worlds, None

@@ -164,8 +164,9 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        dreaming = config.dreaming if not config.only else float(config.only in ("prior", "dreams", *MENDING))
-        alone = self.share > 1 - dreaming or dreaming == 1
+        never_moves = config.only in ("prior", "dreams", *MENDING)
+        dreaming = float(never_moves) if config.only else config.dreaming
+        alone = never_moves or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if alone else self.share / (1 - dreaming)
         shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0, 1.0)
         for group, share in zip(self.optimiser.param_groups, shares, strict=True):
