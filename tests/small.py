@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from vj.model.net import ModelConfig
+from vj.train import adversary
 from vj.train.dataset import Usual
 from vj.train.footage import Footage, FootageCard
 
@@ -28,3 +29,16 @@ def footage(count: int = 120, height: int = 32, width: int = 64) -> Footage:
     controls[:, 4:] = Usual(*usual.values()).measure(torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255)
     card = FootageCard(height, width, 24.0, count, [{"name": "blocks", "start": 0, "stop": count}], [], usual, MOTIONS)
     return Footage(card, frames, controls)
+
+
+def hasten(monkeypatch, learner: type, longest: int) -> None:
+    """Few dreams of that many frames at most, for an adversary's learner, and a critic that is asked at once."""
+    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "LONGEST": longest}.items():
+        monkeypatch.setattr(adversary, name, value)
+    for name, value in {"green": 4, "pairs": 4}.items():
+        monkeypatch.setattr(learner, name, value)
+
+
+def bright(shown: torch.Tensor, _pace, _told) -> torch.Tensor:
+    """A critic that likes light."""
+    return 20 * (torch.nn.functional.avg_pool2d(shown.mean(1, keepdim=True), 4)[:, 0] - 0.5)

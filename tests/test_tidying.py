@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import SMALL, footage
+from small import SMALL, bright, footage, hasten
 
 from vj.model import mender
 from vj.model import world as worlds
@@ -15,11 +15,7 @@ from vj.train.trainer import TrainConfig
 
 @pytest.fixture
 def few(monkeypatch):
-    """Few and short dreams, and a critic that is asked at once."""
-    for name, value in {"DREAMS": 2, "ALONE": 1, "LOOKS": 1, "LONGEST": 28}.items():
-        monkeypatch.setattr(adversary, name, value)
-    for name, value in {"green": 4, "pairs": 4}.items():
-        monkeypatch.setattr(tidying.Tidying, name, value)
+    hasten(monkeypatch, tidying.Tidying, 28)
 
 
 @pytest.fixture
@@ -44,11 +40,6 @@ def lesson(mine, net):
         if parts:
             return parts["adversary"]
     raise AssertionError("it gave none")
-
-
-def bright(shown, _pace, _told):
-    """A critic that likes light."""
-    return 20 * (torch.nn.functional.avg_pool2d(shown.mean(1, keepdim=True), 4)[:, 0] - 0.5)
 
 
 def test_the_mender_goes_where_the_critic_likes_it_better(net, few, monkeypatch):
