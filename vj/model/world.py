@@ -22,9 +22,12 @@ LOYAL, STANDS = 2.0, 0.02
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that the next frame can depend on. B worlds at once; colours are multiples of 1/255."""
+    """All that the next frame can depend on. B worlds at once; of what is shown colours are multiples of 1/255.
 
-    lattice: torch.Tensor  # (B, 3, H, W) 0..1, moved by whole pixels only
+    The lattice's are not: a sky that grows lighter by half a level a frame would stay dark in its blue and not in its red.
+    """
+
+    lattice: torch.Tensor  # (B, 3, H, W) 0..BRIGHTEST, moved by whole pixels only
     shown: tuple[torch.Tensor, ...]  # last frames as shown, newest first, each (B, 3, H, W)
     phase: torch.Tensor  # (B, K, 2) px, how far each motion class is ahead of the lattice
     speeds: torch.Tensor  # (B, HISTORY[-1]) of the last steps, newest first
@@ -100,9 +103,9 @@ def relight(image: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
     return (image * light[..., None, None]).clamp(0, BRIGHTEST)
 
 
-def quantise(image: torch.Tensor, brightest: float = 1.0) -> torch.Tensor:
+def quantise(image: torch.Tensor) -> torch.Tensor:
     """To 8 bit and back: the network is trained on what it will be fed (DIAMOND, Alonso et al. 2024)."""
-    return image.float().clamp(0, brightest).mul_(255).round_().div_(255)
+    return image.float().clamp(0, 1).mul_(255).round_().div_(255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
     goes, low, high = _homely(net, lattice, controls)
     untold = _untold(code[:, :DIGITS].any(1), strip)
     lattice[..., -S:] = torch.where(carried.opened & untold, strip.clamp(low, high), strip)
-    lattice, behind = quantise(lattice + goes, BRIGHTEST), hidden.along(carried.behind, goes, lattice.shape[3])
+    lattice, behind = (lattice + goes).float().clamp_(0, BRIGHTEST), hidden.along(carried.behind, goes, lattice.shape[3])
     if world.age % mender.EVERY == mender.EVERY - 1:
         lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
     shown = quantise(transport.sample(lattice, classes, carried.phase, vertical))

@@ -327,7 +327,7 @@ class Trainer:
         colour = torch.stack([gain * (1 + tint), gain * (1 + green), gain * (1 - tint)], 1)[:, :, None, None]
         rough = [noise.view(-1, 1, 1, 1) * self.rough.grain(state.shown[0]) for _ in range(2)]  # same grain on both newest
         shown = tuple(worlds.quantise(f * colour + lift + rough[min(back, 1)]) for back, f in enumerate(state.shown))
-        lattice = worlds.quantise(state.lattice * colour + lift + rough[0], worlds.BRIGHTEST)
+        lattice = (state.lattice * colour + lift + rough[0]).clamp(0, worlds.BRIGHTEST)
         whole = shown[0] if full else worlds.quantise(frames[:, now + depth] * colour + lift)
         return replace(state, lattice=lattice, shown=shown, behind=None), noise, whole
 
