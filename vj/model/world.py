@@ -24,7 +24,8 @@ LOYAL, STANDS = 2.0, 0.02
 class World:
     """All that the next frame can depend on. B worlds at once; of what is shown colours are multiples of 1/255.
 
-    The lattice's are not: a sky that grows lighter by half a level a frame would stay dark in its blue and not in its red.
+    The lattice's are not: in a light that grows slowly, what is dark would gain less than half a level a frame, and so nothing,
+    while what is light gains a whole one.
     """
 
     lattice: torch.Tensor  # (B, 3, H, W) 0..BRIGHTEST, moved by whole pixels only
