@@ -39,6 +39,25 @@ def hasten(monkeypatch, learner: type, longest: int) -> None:
         monkeypatch.setattr(learner, name, value)
 
 
+def lesson(mine: adversary.Adversary) -> torch.Tensor:
+    """The next lesson that it gives."""
+    for _ in range(20):
+        parts = mine.grade((mine._last_layer**2).sum())
+        if parts:
+            return parts["adversary"]
+    raise AssertionError("it gave none")
+
+
+def watched(monkeypatch, mine: adversary.Adversary, times: int) -> tuple[set[int], list[int]]:
+    """Asked so many times, which frames it has looked at, and how old its dreams were then."""
+    looked, ages, frames = set(), [], mine._frames
+    monkeypatch.setattr(mine, "_frames", lambda at: looked.update(at.tolist()) or frames(at))
+    for _ in range(times):
+        mine.grade((mine._last_layer**2).sum())
+        ages.append(mine._age)
+    return looked, ages
+
+
 def bright(shown: torch.Tensor, _pace, _told) -> torch.Tensor:
     """A critic that likes light."""
     return 20 * (torch.nn.functional.avg_pool2d(shown.mean(1, keepdim=True), 4)[:, 0] - 0.5)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import SMALL, bright, footage, hasten
+from small import SMALL, bright, footage, hasten, lesson, watched
 
 from vj.model import world as worlds
 from vj.model.net import CODE_DIMS, GRAINS
@@ -39,15 +39,6 @@ def pitted(net):
     return mine
 
 
-def lesson(mine, net):
-    """The first lesson that the adversary gives."""
-    for _ in range(20):
-        parts = mine.grade((net.painter.head.weight**2).sum())
-        if parts:
-            return parts["adversary"]
-    raise AssertionError("it gave none")
-
-
 def entered(net, world):
     """How bright what enters next in these worlds would be."""
     many = adversary.DREAMS
@@ -65,7 +56,7 @@ def test_the_painter_goes_where_the_critic_likes_it_better(net, few, monkeypatch
     world, slope = mine._worlds, torch.optim.SGD(net.painter.parameters(), 0.05)
     before = entered(net, world)
     for _ in range(6):
-        loss = lesson(mine, net)
+        loss = lesson(mine)
         slope.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.painter.parameters(), 1.0)
@@ -75,7 +66,7 @@ def test_the_painter_goes_where_the_critic_likes_it_better(net, few, monkeypatch
 
 def test_nothing_but_the_painter_is_reached(net, few):
     mine = pitted(net)
-    lesson(mine, net).backward()
+    lesson(mine).backward()
     reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
     assert reached == {"painter"}
     assert all(p.grad is None or not p.grad.any() for p in mine.critic.parameters())
@@ -109,12 +100,8 @@ def test_it_teaches_nothing_until_its_critic_has_learnt(net, few, monkeypatch):
 
 
 def test_dreams_end_and_never_look_at_what_is_held_back(net, few, monkeypatch):
-    mine, seen, ages = pitted(net), set(), []
-    frames = mine._frames
-    monkeypatch.setattr(mine, "_frames", lambda at: seen.update(at.tolist()) or frames(at))
-    for _ in range(50):
-        mine.grade((net.painter.head.weight**2).sum())
-        ages.append(mine._age)
+    mine = pitted(net)
+    seen, ages = watched(monkeypatch, mine, 50)
     held = {frame for a, b in mine.data.held for frame in range(a, b)}
     assert held and len(seen) > 40 and not seen & held
     assert max(ages) == adversary.LONGEST and ages.count(adversary.APART) >= 2

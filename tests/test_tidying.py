@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import SMALL, bright, footage, hasten
+from small import SMALL, bright, footage, hasten, lesson, watched
 
 from vj.model import mender
 from vj.model import world as worlds
@@ -33,26 +33,17 @@ def tidying_of(net):
     return tidying.Tidying(net, data, Roughness(seed=1), SMALL.width)
 
 
-def lesson(mine, net):
-    """The next lesson that it gives."""
-    for _ in range(20):
-        parts = mine.grade((net.mender.head.weight**2).sum())
-        if parts:
-            return parts["adversary"]
-    raise AssertionError("it gave none")
-
-
 def test_the_mender_goes_where_the_critic_likes_it_better(net, few, monkeypatch):
     mine = tidying_of(net)
     monkeypatch.setattr(mine, "_says", bright)
-    lesson(mine, net)
+    lesson(mine)
     image, moves = mine._littered.clone(), torch.ones(adversary.DREAMS, dtype=torch.bool)
     pace = mender.paces(net.bank, mine._worlds.classes)
     slope = torch.optim.SGD(net.mender.parameters(), 0.05)
     before = float(mender.mended(net.mender, image, pace, moves).mean())
     for _ in range(12):
         slope.zero_grad()
-        lesson(mine, net).backward()
+        lesson(mine).backward()
         torch.nn.utils.clip_grad_norm_(net.mender.parameters(), 1.0)
         slope.step()
     assert float(mender.mended(net.mender, image, pace, moves).mean()) > before + 0.005
@@ -60,7 +51,7 @@ def test_the_mender_goes_where_the_critic_likes_it_better(net, few, monkeypatch)
 
 def test_nothing_but_the_mender_is_reached(net, few):
     mine = tidying_of(net)
-    loss = lesson(mine, net)
+    loss = lesson(mine)
     mine.critic.zero_grad()  # of its own learning
     loss.backward()
     reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
@@ -104,12 +95,8 @@ def test_the_footage_itself_enters_beside_the_dreams(net, few):
 
 
 def test_dreams_end_and_never_look_at_what_is_held_back(net, few, monkeypatch):
-    mine, seen, ages = tidying_of(net), set(), []
-    frames = mine._frames
-    monkeypatch.setattr(mine, "_frames", lambda at: seen.update(at.tolist()) or frames(at))
-    for _ in range(20):
-        mine.grade((net.mender.head.weight**2).sum())
-        ages.append(mine._age)
+    mine = tidying_of(net)
+    seen, ages = watched(monkeypatch, mine, 20)
     held = {frame for a, b in mine.data.held for frame in range(a, b)}
     assert held and len(seen) > 40 and not seen & held
     assert max(ages) == adversary.LONGEST and ages.count(mender.EVERY) >= 2
