@@ -5,7 +5,7 @@ from small import SMALL
 
 from vj.model import transport
 from vj.model import world as worlds
-from vj.train.painting import news, unlike_each
+from vj.train.painting import OFF_TONE, news, tone, unlike_each
 from vj.train.roughness import WIDEST, Roughness
 
 W, STRIP = 96, 24
@@ -74,3 +74,16 @@ def test_leftovers_are_of_what_stood_there_and_reach_the_edge():
 def test_gaps_are_at_the_edge_and_of_all_widths():
     wide = Roughness(seed=1).bands(torch.zeros(200, 1, 4, STRIP)).sum(3)[:, 0, 0]
     assert set(wide.tolist()) == set(range(1, WIDEST + 1))
+
+
+def test_a_whole_sky_has_a_tone_and_a_line_has_none():
+    true = torch.linspace(0.8, 0.3, 40).view(1, 1, -1, 1).expand(1, 3, -1, 96).clone()
+    off = 0.05 * torch.linspace(1, -1, 40).view(1, 1, -1, 1)
+    world = true + off
+    world[..., 24, :] += 0.3  # a line that should end
+    world[:, :, 4:12, -18:-14] = 0.0  # a tower
+    found = tone(world, true, 24)
+    assert found.shape == (1, 3, 40, 1)
+    assert torch.allclose(found[:, :, 7:17], off[:, :, 7:17].expand(-1, 3, -1, -1), atol=1e-3)
+    assert (found[:, :, 24] - off[:, :, 24]).abs().max() < 0.03
+    assert tone(true + 0.5, true, 24).max() <= OFF_TONE  # such a picture is wrong, not of another tone

@@ -1,8 +1,9 @@
 """A critic: it looks at the leading edge of a picture and says, place by place, whether the dice drew what stands there.
 
 Beside dreams it sees worlds that were told the footage's own codes, painted and carried by the same network: what it learns
-to tell apart is what was drawn, not how it was painted. It says so for small patches (after the discriminator of pix2pix,
-Isola et al. 2017). Training only.
+to tell apart then is what was drawn, not how it was painted (vj.train.dreams); or worlds that the footage itself enters, and
+then it is both (vj.train.adversary). It says so for small patches (after the discriminator of pix2pix, Isola et al. 2017).
+Training only.
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Worlds that go on by themselves along the footage, told its controls, and a critic that learns to tell them from worlds
-that were told the footage's codes, too. What is learnt from what it says: see vj.train.dreams, vj.train.adversary and
-vj.train.tidying.
+that were told the footage's codes, too, or that the footage enters. What is learnt from what it says: see vj.train.dreams,
+vj.train.adversary and vj.train.tidying.
 """
 
 import numpy as np
@@ -52,9 +52,6 @@ class Dreaming:
     """`many` dreams at a time on stretches of the footage, `wide` px of the right of them, and the critic of what is `drawn`
     there beside what was `told`."""
 
-    often: int  # steps of learning after which worlds follow the footage anew, to be told of
-    frames: int  # on the way to what it sees, whose controls the critic is told
-
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int, many: int, frames: int):
         """net: draws and paints; frames: that a dream goes on, at most."""
         self.net, self.data, self.rough, self.wide, self.many, self.longest = net, data, rough, wide, many, frames
@@ -103,7 +100,7 @@ class Dreaming:
         return shown + GRAIN * self.rough.grain(shown)
 
     def _look(self, pairs: int) -> None:
-        """The critic learns to tell dreams from worlds that were told the footage's codes, from `pairs` of each."""
+        """The critic learns to tell dreams from what is true beside them, `told`, from `pairs` of each."""
         told, drawn = self.told.some(self.rough, pairs), self.drawn.some(self.rough, pairs, NEWEST)
         shown, pace, controls = (torch.cat(pair) for pair in zip(told, drawn, strict=True))
         says = self.critic(self._spoilt(shown), pace, controls).float()

@@ -40,10 +40,12 @@ LOOKS = 8  # steps of the critic after each stretch
 class Dreams(Dreaming):
     """Dreams on stretches of the footage, `wide` px of the right of them, drawn by `net`, which learns elsewhere."""
 
+    often = OFTEN  # steps of learning after which worlds follow the footage anew, to be told of
+    frames = FRAMES  # on the way to what it sees, whose controls the critic is told
+
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int):
         self.lessons = Lessons(rough, LESSONS, drawn=True)
         self._asked = self._stretches = 0
-        self.often, self.frames = OFTEN, FRAMES
         self._bands = critic.bands_of(net.config.rows, net.bank.device)
         super().__init__(net, data, rough, wide, DREAMS, FRAMES * LONGEST)
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model import world as worlds
 from vj.model.net import GROUPS, Net, told_groups, whole_cells
-from vj.model.planes import box
+from vj.model.planes import box, median
 from vj.train.dataset import Dataset
 from vj.train.losses import edge_loss, grain, slopes, unlikeness
 from vj.train.roughness import Roughness
@@ -19,6 +19,7 @@ EAGERLY = 0.02  # so much less alike what the young paint may be where it is tol
 STRAY, FREE = 1.5, 0.04  # by so much of how far it is from what is usual, beyond FREE, must all else be more alike untold
 SKETCHED = 0.5  # share of the first steps that only sketch
 SKETCHES, SKETCH = 40, 32  # pieces in one, and their rows
+TONES, OFF_TONE = 13, 0.08  # rows that have one tone, and how far it may be from the footage's
 NEWS = 0.015  # difference (0..1) from all that goes on, from which on a cell is news
 
 
@@ -40,6 +41,14 @@ def news(after: torch.Tensor, strip: int, newest: int = 4) -> torch.Tensor:
     untold = edge.new_zeros(len(edge), -(-edge.shape[2] // 4))
     unlike = unlike_each(transport.go_on(edge, entered, medians), edge, medians, untold).amin(1)[:, None]
     return whole_cells(unlike[..., -newest:]).unflatten(2, (-1, 4)).mean((1, 3, 4))
+
+
+def tone(world: torch.Tensor, true: torch.Tensor, strip: int) -> torch.Tensor:
+    """How much lighter, warmer .. the rows of a world are than the footage's near the strip, and in what of it has long
+    entered: world, true (B, 3, H, W) -> (B, 3, H, 1), at most OFF_TONE. What enters is to be of the world's own tone: else a box
+    stands around all that is told. A row that stands out alone has no tone of its own."""
+    known = slice(max(0, world.shape[3] - strip * 4 // 3), world.shape[3] - strip // 3)
+    return box(median((world - true)[..., known]), TONES, 1).clamp(-OFF_TONE, OFF_TONE)
 
 
 def grade_paint(painted, choice, proposals, pasted, target, missing, rows, medians, told, young=False) -> torch.Tensor:

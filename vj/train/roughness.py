@@ -33,16 +33,19 @@ class Roughness:
         first = like.shape[3] - 1 - (self.random(len(like), 1, 1, 1) * WIDEST).floor()
         return (torch.arange(like.shape[3], device=like.device) >= first).float().expand_as(like)
 
-    def off_colours(self, image: torch.Tensor) -> torch.Tensor:
-        """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones.
+    def off_colours(self, image: torch.Tensor, toned: float = OFF) -> torch.Tensor:
+        """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones; of another tone
+        are the rows of `toned` of them.
 
         Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
         the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.
         """
         B, C, H, W = image.shape
-        rows = self.tones(image) + 0.025 * F.interpolate(self.grain(image.new_empty(B, C, H // 4, 1)), size=(H, 1))
+        tones, fine = self.tones(image), 0.025 * F.interpolate(self.grain(image.new_empty(B, C, H // 4, 1)), size=(H, 1))
+        lot = self.random(B, 1, 1, 1)
+        rows = tones * (lot < toned) + fine * (lot < OFF)
         ramp = ((torch.arange(W, device=image.device) - (W - 48)) / 24).clamp(0, 1)
-        return rows * ramp * (self.random(B, 1, 1, 1) < OFF) + self.leftovers(image)
+        return rows * ramp + self.leftovers(image)
 
     def tones(self, image: torch.Tensor) -> torch.Tensor:
         """How much lighter, warmer .. the rows of each picture (B, C, H, W) are to be: (B, C, H, 1), smooth from row to row."""

@@ -34,7 +34,7 @@ from vj.train.dreams import Dreams
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
-from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch
+from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch, tone
 from vj.train.roughness import Roughness
 from vj.train.strays import Strays, slipped
 from vj.train.tidying import Tidying
@@ -80,6 +80,7 @@ GAPS, AT_FIRST, FIRST = 0.3, 0.9, 2000  # share of the pictures with a gap cut: 
 OPENED = 0.4  # share of the pictures in which what enters is not what the network opens, but what it had better opened
 SHARP = 0.02  # of the errors by which that is told
 NEWEST = 6  # px at the edge whose motion counts once more where something is told
+TONED = 0.4  # share of the pictures in another tone, where a painter is to keep to it
 REACH = 32  # px to the left of the painted strip from which what is in it may come
 ONCE = 0.35  # how much the one step counts, against several, in telling with what something moves
 # When the prior learns alone it does so from worlds that have gone on for as many frames as hills take to come all the way
@@ -122,7 +123,6 @@ class Trainer:
         self._daylight: Daylight | None = None
         self._dreams = Dreams(self.average, dataset, self.rough, self._part) if config.only == "dreams" else None
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
-        self._dreaming = self._dreams or self._adversary
         wide = self.net.config.width
         self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
@@ -194,7 +194,7 @@ class Trainer:
                 level = 1 if self._young else GROUPS
                 self._learn({"paint": sketch(net, self.dataset, self.rough, self.device, level)} | self._prior_too())
             return
-        if self._adversary or not (config.only or self._eager):
+        if not (config.only or self._eager):
             with quick():
                 self._dream()
         depth = 0
@@ -211,7 +211,7 @@ class Trainer:
         batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
-            off = self.rough.off_colours(state.lattice)
+            off = self.rough.off_colours(state.lattice, *[TONED] * bool(self._adversary))
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
             parts |= self._prior_too() | self._mender_too()
@@ -223,7 +223,7 @@ class Trainer:
         """Now and then, worlds told the footage's codes and a little astray, that go on for as long as may be."""
         config, wide = self.config, self.net.config.width
         size, deep = 2 * config.batch, max(config.deepest, min(DREAMT, self.dataset.room))
-        often = self._dreaming.often if self._dreaming else max(1, size * deep // NEW)
+        often = self._dreams.often if self._dreams else max(1, size * deep // NEW)
         often = often if config.only or self.share > 1 - config.dreaming else BESIDE
         if self._lessons.kept and self._mendings.kept and self.steps % often:
             return
@@ -290,7 +290,7 @@ class Trainer:
         state = worlds.begin(net, tuple(frame[..., -width:] for frame in past), speeds)
         state = replace(state, codes=self._past_codes(batch) * ~still.view(-1, 1, 1))
         zero = torch.zeros(B, device=self.device)
-        strays = Strays(self.rough, B) if lessons and not self._dreaming else None  # dreams hold enough
+        strays = Strays(self.rough, B) if lessons and not self._dreams else None  # dreams hold enough
         # Worlds that the mender or the critic learns from hold no slips: what is drawn is no litter, and not the footage's.
         slippery = lessons and self.config.only not in MENDING
         clean = 0 if self.config.only == "prior" else B // 2 if slippery else B
@@ -309,9 +309,9 @@ class Trainer:
                 wide = width if self.config.only in MENDING else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
                 self._mendings.remember(*(part[: clean or B, ..., -wide:] for part in moment))
-            if lessons and self._dreaming and ahead and (ahead == depth or self._dreaming.follows(ahead)):
-                on_the_way = controls[:, now + 1 + ahead - self._dreaming.frames : now + 1 + ahead]
-                self._dreaming.told.remember(*(part[:clean] for part in seen(net, state, on_the_way)))
+            if lessons and self._dreams and ahead and (ahead == depth or self._dreams.follows(ahead)):
+                on_the_way = controls[:, now + 1 + ahead - self._dreams.frames : now + 1 + ahead]
+                self._dreams.told.remember(*(part[:clean] for part in seen(net, state, on_the_way)))
             if ahead == depth:
                 break
             code = slipped(self.average, self.rough, state, code, told, slips)
@@ -397,7 +397,10 @@ class Trainer:
             every, entered = transport.move(relit, classes, shift)
             moved, usual = every[..., -S:], transport.usual((every + off).clamp(0, 1), S)
             # What is painted is sampled at its phase when it is shown: the lattice is taught that would be shown as `after`.
-            target = transport.sample(after, classes, shift - total, vertical)[..., -S:]
+            laid = transport.sample(after, classes, shift - total, vertical)
+            if self._adversary:  # the critic does not see tones: what is painted is to be of its world's own
+                laid = (laid + tone(every + off, laid, S)).clamp(0, 1)
+            target = laid[..., -S:]
         gaps = GAPS + (AT_FIRST - GAPS) * max(0.0, 1 - self.steps / FIRST)
         missing = torch.where(lot > 1 - gaps, gap, entered[..., -S:].float())
         known = (moved + off[..., -S:]).clamp(0, 1)
