@@ -70,6 +70,16 @@ def test_nothing_but_the_painter_is_reached(net, few):
     assert all(p.grad is None or not p.grad.any() for p in mine.critic.parameters())
 
 
+def test_the_second_critic_reaches_the_painter_alone_too(net, few):
+    mine = adversary_of(net)
+    parts = next(filter(None, (mine.grade((mine._last_layer**2).sum()) for _ in range(20))))
+    mine._weaving.weave.zero_grad()  # of its own learning
+    parts["weave"].backward()
+    reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+    assert reached == {"painter"}
+    assert all(p.grad is None or not p.grad.any() for p in mine._weaving.weave.parameters())
+
+
 def test_what_the_critic_sees_is_what_a_show_would_show(net, few):
     mine = adversary_of(net)
     for _ in range(5):

@@ -59,6 +59,12 @@ def test_nothing_but_the_mender_is_reached(net, few):
     assert all(p.grad is None or not p.grad.any() for p in mine.critic.parameters())
 
 
+def test_how_things_are_woven_is_not_the_menders_doing(net, few):
+    mine = tidying_of(net)
+    parts = next(filter(None, (mine.grade((mine._last_layer**2).sum()) for _ in range(20))))
+    assert parts.keys() == {"adversary"}
+
+
 def test_what_the_critic_sees_is_what_a_show_would_show(net, few):
     mine, mended = tidying_of(net), 0
     for _ in range(2 * mender.EVERY):

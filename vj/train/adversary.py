@@ -26,7 +26,6 @@ from vj.model.net import DIGITS, GRAINS, Net
 from vj.train import critic
 from vj.train.dataset import Dataset
 from vj.train.drawing import draw
-from vj.train.dreaming import NEWEST as LATEST
 from vj.train.dreaming import PAIRS, Dreaming, seen
 from vj.train.painting import tone
 from vj.train.roughness import Roughness
@@ -102,12 +101,11 @@ class Adversary(Dreaming):
     def _last_layer(self) -> torch.Tensor:
         return self.net.painter.head.weight
 
-    def _look(self, pairs: int) -> None:
-        super()._look(pairs)
+    def _look(self, pairs: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        shown, pace, truth = super()._look(pairs)
         if self._weaving:
-            told, drawn = self.told.some(self.rough, pairs), self.drawn.some(self.rough, pairs, LATEST)
-            shown, pace = torch.cat([told[0], drawn[0]]), torch.cat([told[1], drawn[1]])
-            self._weaving.look(self._spoilt(shown), pace, (torch.arange(2 * pairs, device=pace.device) < pairs).float())
+            self._weaving.look(self._spoilt(shown), pace, truth)
+        return shown, pace, truth
 
     def _balanced(self, name: str, paint: torch.Tensor, loss: torch.Tensor) -> float:
         """By what the loss of that name is to be multiplied, so that in the learner's last layer it is `strength` as steep as the

@@ -99,17 +99,19 @@ class Dreaming:
         """Pictures (B, 3, H, W) as the critic is to see them, so that it does not go by trifles."""
         return shown + GRAIN * self.rough.grain(shown)
 
-    def _look(self, pairs: int) -> None:
-        """The critic learns to tell dreams from what is true beside them, `told`, from `pairs` of each."""
+    def _look(self, pairs: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The critic learns to tell dreams from what is true beside them, `told`, from `pairs` of each: which it returns, shown,
+        their paces, and truth (2 * pairs,), 1 where it is true and else 0."""
         told, drawn = self.told.some(self.rough, pairs), self.drawn.some(self.rough, pairs, NEWEST)
         shown, pace, controls = (torch.cat(pair) for pair in zip(told, drawn, strict=True))
         says = self.critic(self._spoilt(shown), pace, controls).float()
-        truth = torch.cat([torch.ones(pairs), torch.zeros(pairs)]).to(says.device).view(-1, 1, 1).expand_as(says)
-        counts = (self._from_right(says) < self.wide - AGREED).expand_as(says)
-        loss = F.binary_cross_entropy_with_logits(says[counts], truth[counts])
+        truth = torch.cat([torch.ones(pairs), torch.zeros(pairs)]).to(says.device)
+        each, counts = truth.view(-1, 1, 1).expand_as(says), (self._from_right(says) < self.wide - AGREED).expand_as(says)
+        loss = F.binary_cross_entropy_with_logits(says[counts], each[counts])
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._optimiser.step()
-        right = float(((says > 0) == (truth > 0.5))[counts].float().mean())
+        right = float(((says > 0) == (each > 0.5))[counts].float().mean())
         for name, value in (("critic", float(loss.detach())), ("right", right)):
             self.losses[name] = value if name not in self.losses else 0.98 * self.losses[name] + 0.02 * value
+        return shown, pace, truth

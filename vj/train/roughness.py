@@ -34,8 +34,8 @@ class Roughness:
         return (torch.arange(like.shape[3], device=like.device) >= first).float().expand_as(like)
 
     def off_colours(self, image: torch.Tensor, toned: float = OFF) -> torch.Tensor:
-        """For OFF of the pictures, wrong colours row by row near the edge, to be shown in place of the true ones; of another tone
-        are the rows of `toned` of them.
+        """For OFF of the pictures wrong colours row by row near the edge, and for `toned` of them rows of another tone, smooth
+        from row to row, to be shown in place of the true ones.
 
         Who copies its neighbour's colour carries every error on, and in a thousand frames the palette is gone. So
         the edge must be mended from what the code says, and the code foretold from an edge that is a little wrong.

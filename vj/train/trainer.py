@@ -35,7 +35,7 @@ from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch, tone
-from vj.train.roughness import Roughness
+from vj.train.roughness import OFF, Roughness
 from vj.train.strays import Strays, slipped
 from vj.train.tidying import Tidying
 from vj.train.tracks import SPAN, explained
@@ -211,7 +211,7 @@ class Trainer:
         batch = self._batch(size * (1 + self._eager), depth + 1, beyond=SPAN[1])
         with quick():
             state, noise, whole = self._roll(batch, depth, config.part if part else net.config.width)
-            off = self.rough.off_colours(state.lattice, *[TONED] * bool(self._adversary))
+            off = self.rough.off_colours(state.lattice, TONED if self._adversary else OFF)
         with quick():  # apart: some versions keep what was cast without a gradient, and give it none later
             parts = self._grade(batch, depth, state, noise, whole, off, entering)
             parts |= self._prior_too() | self._mender_too()

@@ -1,8 +1,7 @@
 """A second critic for painters: how things are woven, and not what they are.
 
-The first (vj/train/critic.py) finds a dream by its shapes, and has no need to look closer: what is painted for it alone has
-good outlines and no leaves. This one sees a few px around each px and nothing else, so all that it can go by is what is
-between them. Training only.
+What was painted for the first alone (vj/train/critic.py) had good outlines and no leaves. This one sees a few px around each
+px and nothing else, so it cannot go by outlines. Training only.
 
 Sources: patches so small after Markovian discriminators (Li and Wand 2016) and the smallest of pix2pix (Isola et al. 2017).
 """
@@ -19,8 +18,8 @@ WIDTH = 24  # channels
 NEAR = 5  # px a side of what a px is compared with
 SEEN = 40  # px at the right edge that it looks at
 RATE = 5e-4
-PLAIN, CLEAR, MOST = 0.3, 0.06, 2.0  # what a px counts where all is plain; by how much it differs from its row where it counts
-# 1 more, and how much more it counts at most
+# What a px counts where all is plain; by how much it differs from its row where it counts 1 more; how much more it may count.
+PLAIN, CLEAR, MOST = 0.3, 0.06, 2.0
 
 
 class Weave(nn.Module):
@@ -51,9 +50,8 @@ class Weaving:
             self.weave = Weave().to(device, memory_format=torch.channels_last)
         self._optimiser = torch.optim.AdamW(self.weave.parameters(), RATE, betas=(0.5, 0.95), weight_decay=1e-3)
 
-    def look(self, shown: torch.Tensor, pace: torch.Tensor, truth: torch.Tensor) -> float:
-        """Learns from N pictures, as of Weave, truth (N,) 1 where it is the footage's, else 0: the share of it that was told
-        rightly."""
+    def look(self, shown: torch.Tensor, pace: torch.Tensor, truth: torch.Tensor) -> None:
+        """Learns from N pictures, as of Weave, truth (N,) 1 where they are the footage's, else 0."""
         shown, pace = shown[..., -SEEN:], pace[..., -SEEN:]
         says, counts = self.weave(shown, pace).float(), stands(shown)
         truth = truth.view(-1, 1, 1).expand_as(says)
@@ -61,7 +59,6 @@ class Weaving:
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._optimiser.step()
-        return float((((says > 0) == (truth > 0.5)) * counts).sum() / counts.sum())
 
     def grade(self, shown: torch.Tensor, pace: torch.Tensor, newest: int) -> torch.Tensor:
         """How easily the newest px of pictures, as of Weave, are found to be painted; its own weights are not reached."""
