@@ -9,7 +9,7 @@ from small import SMALL, footage
 
 from vj.errors import WeightsError
 from vj.model import world as worlds
-from vj.model.generator import Generator
+from vj.model.generator import TRAINING, Generator
 from vj.model.net import RowConv
 from vj.signals import Controls
 from vj.train.learn import Learner, start
@@ -72,7 +72,7 @@ def test_adopting_keeps_every_address_and_ends_at_the_new_weights(weights):
     run(generator, 4)
     assert generator.version == 7
     assert addresses == {name: p.data_ptr() for name, p in generator.net.state_dict().items()}
-    shown = [name for name in newer if not name.startswith("encoder.")]
+    shown = [name for name in newer if not name.startswith(TRAINING)]
     assert all(torch.allclose(generator.net.state_dict()[k], newer[k], atol=1e-6) for k in shown)
     assert np.allclose(generator.dice.arrays[6], newer["prior.head.weight"].numpy().T, atol=1e-6)
 
@@ -80,7 +80,7 @@ def test_adopting_keeps_every_address_and_ends_at_the_new_weights(weights):
 def test_weights_of_another_network_are_refused_and_the_old_ones_stay(weights):
     card, tensors = weights
     generator = Generator(card, tensors)
-    with pytest.raises(WeightsError, match="transport-9"):
+    with pytest.raises(WeightsError, match="transport-10"):
         generator.adopt(replace(card, architecture="other"), tensors)
     with pytest.raises(WeightsError):
         generator.adopt(card, {k: v for k, v in tensors.items() if "stem" not in k})

@@ -18,9 +18,10 @@ from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-9"
+ARCHITECTURE = "transport-10"
 
 
+TRAINING = ("encoder.", "kinds.look.", "kinds.say.")  # weights that have no part in the show
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too
 REFRESHED = 4  # frames of a fade from which the dice take the weights once, the last among them
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
@@ -142,8 +143,8 @@ class Generator:
 
 
 def _fading(net: Net) -> dict[str, torch.Tensor]:
-    """All that goes over from old weights to new ones by and by; the encoder has no part in the show."""
-    parameters = {name: p.detach() for name, p in net.named_parameters() if not name.startswith("encoder.")}
+    """All that goes over from old weights to new ones by and by."""
+    parameters = {name: p.detach() for name, p in net.named_parameters() if not name.startswith(TRAINING)}
     return parameters | {name: getattr(net, name) for name in FADED}
 
 

@@ -22,10 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vj.model import kinds as sorts
 from vj.model import planes
 from vj.model.laid import Conv, Laid, linear
 from vj.model.mender import Mender
 from vj.model.transport import PROPOSALS, drawn_on
+from vj.signals import BANDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class ModelConfig:
     over_rows: int = 192  # channels of its way down the rows
     look: int = 24  # px at the right edge that the encoder sees
     memory: int = 5  # past frames of codes that the prior sees
-    seeds: int = 8  # first pictures kept beside the weights (under 1 MB at 160x96)
+    seeds: int = 7  # first pictures kept beside the weights (under 1 MB at 160x96)
 
     @property
     def rows(self) -> int:
@@ -330,7 +332,9 @@ MODES = 12  # of how the rows' colours change together
 UNTOLD = -4.0  # log odds that a cell is told, at first
 EDGE = 48  # px at the right edge that the prior looks at
 PATCH = 4  # px a side: how finely
-CONTROLLED = 8  # own band, far, middle, near, speed, brightness, warmth, told or not
+# Own band, far, middle, near, speed, brightness, warmth, told or not; what is expected of what enters in each band.
+CONTROLLED = 8 + len(BANDS) * sorts.TOLD
+KEEN = 4.0  # times as strongly it is told of what is expected: beside 576 numbers of what it sees it learnt next to nothing of it
 NOTHING = CODES // 2  # the number of a group that is not told: all its digits are 0
 
 
@@ -400,21 +404,23 @@ class Prior(nn.Module):
         return torch.cat([self.tell(h), self.tell_more(then)], 2), torch.stack([self.head(h), self.last(then)], 2)
 
 
-def over_rows(controls: torch.Tensor, told: torch.Tensor, rows: int, bands: tuple[tuple[float, float], ...]) -> torch.Tensor:
-    """What the prior is told: (B, CONTROLLED, rows), from controls (B, 6) and told (B,) 1 or 0 (entries are kept from it)."""
-    entering = controls[:, 1:4, None]
-    own = (entering * _inside(rows, bands, controls.device)).sum(1, keepdim=True)
+def over_rows(controls: torch.Tensor, told: torch.Tensor, kinds: torch.Tensor, rows: int) -> torch.Tensor:
+    """What the prior is told: (B, CONTROLLED, rows), from controls (B, 6), told (B,) 1 or 0 (entries are kept from it), and kinds
+    (B, bands, TOLD, rows) as of Kinds.told."""
+    inside, entering = _inside(rows, controls.device), controls[:, 1:4, None]
+    own = (entering * inside).sum(1, keepdim=True)
     entries = torch.cat([own, entering.expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
     rest = torch.stack([controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], told], 1)[..., None].expand(-1, -1, rows)
-    return torch.cat([entries, rest], 1)
+    kinds = torch.cat([KEEN * kinds[:, :, :3], kinds[:, :, 3:]], 2)
+    return torch.cat([entries, rest, kinds.flatten(1, 2)], 1)
 
 
 @functools.lru_cache(maxsize=8)
 @torch.inference_mode(False)
-def _inside(rows: int, bands: tuple[tuple[float, float], ...], device: torch.device) -> torch.Tensor:
+def _inside(rows: int, device: torch.device) -> torch.Tensor:
     """1 where the middle of a row of cells is in a band, else 0: (bands, rows)."""
     middle = (torch.arange(rows, device=device) + 0.5) / rows
-    return torch.stack([(middle >= top) & (middle < bottom) for top, bottom in bands]).float()
+    return torch.stack([(middle >= top) & (middle < bottom) for top, bottom in BANDS]).float()
 
 
 class Net(nn.Module):
@@ -429,6 +435,7 @@ class Net(nn.Module):
         self.encoder = Encoder(config)
         self.prior = Prior(config)
         self.mender = Mender()
+        self.kinds = sorts.Kinds(config.height)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vj.model import world as worlds
-from vj.model.generator import Generator, view_of
+from vj.model.generator import TRAINING, Generator, view_of
 from vj.model.mender import EVERY
 from vj.model.net import CODE_DIMS, CODES, DIGITS, HISTORY, Net
 from vj.model.prior import Dice
@@ -194,10 +194,10 @@ def cost(generator: Generator) -> Findings:
     ms = statistics.median(times) * 1e3
     kind = torch.bfloat16 if generator.half else torch.float32
     peak = _peak(kind)
-    shown = sum(p.numel() for name, p in generator.net.named_parameters() if not name.startswith("encoder"))
+    shown = sum(p.numel() for name, p in generator.net.named_parameters() if not name.startswith(TRAINING))
     how = f"median of rounds of {EVERY}, {kind}, fastest {min(times) * 1e3:.1f} ms".replace("torch.", "")
     out.add("cost.frame", ms, "ms", None, 15.0, how)
-    out.add("cost.parameters", shown / 1e6, "M", note="without the encoder, which only training needs")
+    out.add("cost.parameters", shown / 1e6, "M", note="without those that only training needs")
     out.add("cost.work", flops / 1e9, "GFLOP", note="2 x multiply-adds of a frame")
     out.add("cost.share", flops / min(times) / peak * 100, "%",
             note=f"of the fastest round, of {peak / 1e9:.0f} GFLOP/s, a matrix product of 1024")  # fmt: skip

@@ -38,7 +38,7 @@ GENTLE, LASTING = 3e-4, 0.9998  # learning rate for those, and of what is shown 
 BRISK = 8e-4  # for those that turn to other footage
 SAME = 2.0  # of 255, mean difference of their first pictures, up to which footage is what weights have learnt from already
 # For one part of them alone.
-STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 1.5e-3, "dreams": 5e-4,
+STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 5e-4, "dreams": 5e-4,
           "mender": 2e-3, "tidying": 4e-4}  # fmt: skip
 
 
@@ -311,6 +311,7 @@ def load_progress(path: Path, learner: Learner) -> None:
         if state:
             trainer.optimiser.load_state_dict({**trainer.optimiser.state_dict(), "state": state})
         trainer.steps = trainer.begun = int(tensors["steps"])
+        trainer.find_kinds()
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise WeightsError(f"The progress file {path} does not fit: remove it and start again without --resume.") from error
 
