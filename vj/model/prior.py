@@ -56,7 +56,8 @@ class Dice:
         self.arrays = [np.ascontiguousarray(a.detach().float().cpu().numpy().T) for a in arrays]  # products go along rows
 
     def draw(self, image: torch.Tensor, past: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
-        """image (1, 3, H, W), past codes (1, memory * D, rows), controls (1, 6) -> code (1, D, rows) on image's device."""
+        """image (1, 3, H, W), past codes (1, memory * D, rows), controls (1, 6) -> code (1, D, rows) on image's device. To be
+        called for every frame: it follows the entry controls, to know when things begin."""
         told = torch.tensor([1.0, 0.0] if self.guidance else [1.0], device=image.device)
         n = told.shape[0]
         obeyed = over_rows(self.net.lit(controls).expand(n, -1), told, self._kinds(controls).expand(n, -1, -1, -1), past.shape[2])

@@ -76,8 +76,8 @@ class Dataset:
 
     @functools.cached_property
     def things(self) -> Things:
-        """What enters, in all pieces."""
-        return Things(self.frames, self.controls, sorted({*self.training, *self.held}))
+        """What enters in the pieces that are taught."""
+        return Things(self.frames, self.controls, self.training)
 
     def window(self, start: int, count: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
         """frames (T, 3, H, W) 0..1 and controls (T, 6) from `start` on, every `stride`-th (0: the same again)."""
