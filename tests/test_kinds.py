@@ -7,7 +7,7 @@ import pytest
 import torch
 from small import SMALL, footage
 
-from vj.model import kinds
+from vj.model import digits, kinds
 from vj.model import world as worlds
 from vj.model.kinds import DIGITS, KINDS, TOLD, Entering, Kinds
 from vj.model.net import CODE_DIMS, CONTROLLED, KEEN, Net, over_rows
@@ -105,7 +105,9 @@ def test_a_sketch_hangs_on_the_kind_and_on_how_far_the_thing_is():
 
 
 def test_numbers_and_values_of_kinds_agree():
-    assert torch.equal(kinds.index(torch.from_numpy(kinds.values())), torch.arange(KINDS))
+    every = digits.values(torch.arange(KINDS), DIGITS)
+    assert torch.equal(digits.number(every), torch.arange(KINDS)) and set(every.unique().tolist()) == {-1.0, -0.5, 0.0, 0.5, 1.0}
+    assert every[1].tolist() == [-0.5, -1.0, -1.0, -1.0]
 
 
 def test_the_prior_is_told_of_each_band_row_by_row():
@@ -150,7 +152,7 @@ def test_kinds_are_drawn_as_often_as_they_come_and_held():
         held = []
         for row in torch.from_numpy(controls([0.9, 0.9, 0.9, 0, 0, 0])):
             told = dice._kinds(row[None])
-            held.append(int(kinds.index(torch.from_numpy(dice._kind[2]))))
+            held.append(int(digits.number(torch.from_numpy(dice._kind[2]))))
         assert len(set(held)) == 1 and not told.any()
         found.append(held[0])
     assert set(found) == {7, 90} and 0.72 < np.mean(np.array(found) == 7) < 0.88
@@ -178,7 +180,7 @@ def test_kinds_tell_apart_what_looks_unlike():
     lessons.left = 400
     off = lessons.lessons(400)
     assert not lessons.left and off < 0.5 * first
-    numbers = kinds.index(things.kinds[:-1])
+    numbers = digits.number(things.kinds[:-1])
     red = torch.from_numpy(frames[things.seen, -1, :, 0].max(1) > 200)
     assert 9 < int(red.sum()) < len(red) - 9
     assert not (set(numbers[red].tolist()) & set(numbers[~red].tolist()))

@@ -7,10 +7,9 @@ footage the kind is found by looking at the thing when all of it has entered (ho
 is drawn as often as the footage has it.
 
 Sources: one latent for a whole sequence, inferred from all of it (variational recurrent models, Chung et al. 2015; plans that
-look ahead, Z-forcing, Goyal et al. 2017); digits rounded to levels (finite scalar quantisation, Mentzer et al. 2023).
+look ahead, Z-forcing, Goyal et al. 2017).
 """
 
-import functools
 import math
 
 import numpy as np
@@ -18,12 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vj.model import digits
 from vj.model.laid import Conv
 from vj.model.planes import median
 from vj.signals import BANDS
 
-DIGITS, LEVELS = 4, 5
-KINDS = LEVELS**DIGITS
+DIGITS = 4
+KINDS = digits.LEVELS**DIGITS
 SEEN = 48  # px at the right edge that are looked at
 BEGINS, RISES, RESTS = 0.3, 0.25, 0.15  # the entry control from which a thing begins, how far it rose, and where nothing enters
 LASTS = 12.0  # frames at speed 1 that a thing takes to enter, until it is known
@@ -77,9 +77,7 @@ class Kinds(nn.Module):
         """entered (N, 3, H, SEEN) 0..1, the right edge when all has entered, band (N,) -> kinds (N, DIGITS) of -1 .. 1."""
         x = 2 * F.avg_pool2d(self.plain(entered, band), 2)
         out = self.say(self.look(x).flatten(1)).float().unflatten(1, (len(BANDS), DIGITS))
-        z = torch.tanh(out[torch.arange(len(band), device=out.device), band])
-        half = (LEVELS - 1) / 2
-        return z + ((z * half).round() / half - z).detach()  # straight-through
+        return digits.rounded(out[torch.arange(len(band), device=out.device), band])
 
     def told(self, kinds: torch.Tensor, since: torch.Tensor) -> torch.Tensor:
         """What the prior is told of kinds (B, bands, DIGITS) that began `since` (B, bands) frames at speed 1 ago:
@@ -87,9 +85,11 @@ class Kinds(nn.Module):
         sketched."""
         phase = phases(since, self.lasts)
         known, entering = ~kinds.isnan().any(2), phase[..., 0]
-        seen = torch.cat([torch.nan_to_num(kinds), phase], 2)
-        sketched = torch.stack([self.sketches[band](seen[:, band]) for band in range(len(BANDS))], 1)
-        sketched = sketched * (entering * known)[..., None, None]
+        seen, counts = torch.cat([torch.nan_to_num(kinds), phase], 2), entering * known
+        sketched = seen.new_zeros(len(seen), len(BANDS), 3, -(-self.reach.shape[2] // CELL))
+        for band, sketch in enumerate(self.sketches):
+            if counts[:, band].any():  # else there is nothing to sketch, and a frame has no time to waste
+                sketched[:, band] = sketch(seen[:, band]) * counts[:, band, None, None]
         return torch.cat([sketched, phase[..., None].expand(-1, -1, -1, sketched.shape[3])], 2)
 
 
@@ -98,20 +98,6 @@ def phases(since: torch.Tensor, lasts: torch.Tensor) -> torch.Tensor:
     entering = (since <= lasts).float()
     since = torch.where(entering > 0, since, 0.0)
     return torch.stack([entering, entering * since / lasts, entering * torch.exp(-since / YOUNG)], -1)
-
-
-def index(kinds: torch.Tensor) -> torch.Tensor:
-    """Kinds (..., DIGITS) -> their numbers (...,), 0..KINDS-1."""
-    half = (LEVELS - 1) // 2
-    digits = (kinds * half).round().long() + half
-    return sum(digits[..., d] * LEVELS**d for d in range(DIGITS))
-
-
-@functools.cache
-def values() -> np.ndarray:
-    """The kinds in the order of their numbers: float32 (KINDS, DIGITS)."""
-    half = (LEVELS - 1) / 2
-    return np.stack([np.arange(KINDS) // LEVELS**d % LEVELS / half - 1 for d in range(DIGITS)], 1).astype(np.float32)
 
 
 class Entering:

@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vj.model import digits, planes
 from vj.model import kinds as sorts
-from vj.model import planes
 from vj.model.laid import Conv, Laid, linear
 from vj.model.mender import Mender
 from vj.model.transport import PROPOSALS, drawn_on
@@ -55,10 +55,9 @@ class ModelConfig:
 
 HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
-CODE_LEVELS = 5
 DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, drawn one after the other
 CODE_DIMS = DIGITS * GROUPS
-CODES = CODE_LEVELS**DIGITS  # values of a group
+CODES = digits.LEVELS**DIGITS  # values of a group
 GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coarse, and their largest standard deviation
 GRAINLESS = 5.0  # its logit is less by this: at first there is next to none
 USUALLY = slice(20, 24)  # of the painter's channels: the logit of its row's median, for each of 2x2 px
@@ -293,9 +292,7 @@ class Encoder(nn.Module):
         edge = whole_cells(torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5)
         x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
         out = self.layers(x)[..., 0].float()
-        z = torch.tanh(out[:, :CODE_DIMS])
-        half = (CODE_LEVELS - 1) / 2
-        return z + ((z * half).round() / half - z).detach(), out[:, CODE_DIMS:]  # straight-through
+        return digits.rounded(out[:, :CODE_DIMS]), out[:, CODE_DIMS:]
 
 
 def levels(need: torch.Tensor) -> torch.Tensor:
@@ -316,16 +313,12 @@ def whole_cells(edge: torch.Tensor) -> torch.Tensor:
 
 def code_index(code: torch.Tensor) -> torch.Tensor:
     """Codes (B, D, rows) -> the numbers of their groups (B, rows, GROUPS), 0..CODES-1."""
-    half = (CODE_LEVELS - 1) // 2
-    digits = ((code * half).round().long() + half).unflatten(1, (GROUPS, DIGITS))
-    return sum(digits[:, :, d] * CODE_LEVELS**d for d in range(DIGITS)).transpose(1, 2)
+    return digits.number(code.unflatten(1, (GROUPS, DIGITS)).transpose(2, 3)).transpose(1, 2)
 
 
 def code_values(index: torch.Tensor) -> torch.Tensor:
     """Numbers (..., ) of groups -> their values (..., DIGITS), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
-    half = (CODE_LEVELS - 1) / 2
-    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(DIGITS)], -1)
-    return digits / half - 1
+    return digits.values(index, DIGITS)
 
 
 MODES = 12  # of how the rows' colours change together

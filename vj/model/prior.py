@@ -9,7 +9,7 @@ import math
 import numpy as np
 import torch
 
-from vj.model import kinds
+from vj.model import digits, kinds
 from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, GRAINS, NOTHING, Net, code_values, over_rows
 from vj.signals import BANDS
 
@@ -100,7 +100,8 @@ class Dice:
         """Of what enters under these controls (1, 6): as of Kinds.told. What begins gets a kind of its own."""
         begins = self._entering.turn(controls[0].cpu().numpy())
         for band in np.flatnonzero(begins) if self._chances is not None else ():
-            self._kind[band] = kinds.values()[np.searchsorted(self._chances[band], self.random.random(), side="right")]
+            number = np.searchsorted(self._chances[band], self.random.random(), side="right")
+            self._kind[band] = digits.values(torch.tensor(number), kinds.DIGITS).numpy()
         parts = (torch.from_numpy(part)[None].to(controls.device) for part in (self._kind, self._entering.since))
         return self.net.kinds.told(*parts)
 

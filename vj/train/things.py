@@ -6,7 +6,7 @@ From these `vj.model.kinds` learns what kinds there are.
 import numpy as np
 import torch
 
-from vj.model import kinds
+from vj.model import digits, kinds
 from vj.model.kinds import RESTS, SEEN, Entering, Kinds
 from vj.signals import BANDS
 
@@ -64,7 +64,7 @@ class Things:
     def count(self, net: Kinds) -> None:
         """Gives the network the log chances of the kinds in each band, as they were where nothing comes, and how long things
         last here."""
-        numbers = kinds.index(self.kinds[:-1])
+        numbers = digits.number(self.kinds[:-1])
         for band in range(len(BANDS)):
             of_band = numbers[torch.from_numpy(self.bands == band)]
             if len(of_band):
