@@ -1,15 +1,12 @@
 """Dice learn what a critic likes better in their dreams, and they alone; worlds can be picked; a critic tells apart."""
 
-import numpy as np
 import pytest
 import torch
 from small import SMALL, footage
 
 from vj.model import world as worlds
-from vj.model.kinds import TOLD
 from vj.model.net import CODE_DIMS, DIGITS, NOTHING, code_index
 from vj.model.prior import Dice
-from vj.signals import BANDS
 from vj.train import critic, drawing, dreams
 from vj.train.learn import Learner, start
 from vj.train.lessons import Lessons
@@ -17,7 +14,6 @@ from vj.train.roughness import Roughness
 from vj.train.trainer import TrainConfig
 
 ROWS = SMALL.rows
-NO_KINDS = torch.zeros(1, len(BANDS), TOLD, ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +48,7 @@ def test_many_worlds_draw_as_the_dice_of_a_show_do(net):
             one.seed(seed)
             mine.append(one.draw(frame, past, controls))
         n = 400
-        repeated = (part.expand(n, *part.shape[1:]) for part in (frame, past, controls, NO_KINDS))
+        repeated = (part.expand(n, *part.shape[1:]) for part in (frame, past, controls))
         many = drawing.draw(net, Roughness(seed=2), *repeated, torch.zeros(n))
     for code in (torch.cat(mine), many):
         assert set(code.unique().tolist()) <= {-1.0, -0.5, 0.0, 0.5, 1.0}
@@ -68,8 +64,8 @@ def test_many_worlds_draw_as_the_dice_of_a_show_do(net):
 def test_those_who_are_weary_tell_less(net):
     frame, past = torch.rand(64, 3, 32, 64), torch.zeros(64, SMALL.memory * CODE_DIMS, ROWS)
     with torch.inference_mode():
-        seen = frame, past, torch.zeros(64, 6), NO_KINDS.expand(64, -1, -1, -1)
-        told = [drawing.draw(net, Roughness(), *seen, torch.full((64,), weary)).any(1).float().mean() for weary in (0.0, 9.0)]
+        told = [drawing.draw(net, Roughness(), frame, past, torch.zeros(64, 6), torch.full((64,), weary)).any(1).float().mean()
+                for weary in (0.0, 9.0)]  # fmt: skip
     assert told[1] < 0.1 * told[0]
 
 
@@ -125,7 +121,7 @@ def test_what_is_liked_better_than_other_ways_becomes_the_lesson(net, few, monke
     instructions = torch.zeros(6, critic.TIMES + 1, ROWS)
     dreaming.told.remember(torch.rand(6, 3, 32, 64), torch.zeros(6, 1, 32, 64), instructions)
     kept = []
-    monkeypatch.setattr(dreaming.lessons, "remember", lambda state, code, told, places, weight: kept.append(weight))
+    monkeypatch.setattr(dreaming.lessons, "remember", lambda state, code, told, weight: kept.append(weight))
     dreaming.go_on(learning=False)
     assert not kept
     dreaming.go_on(learning=True)
@@ -138,12 +134,11 @@ def test_what_is_liked_better_than_other_ways_becomes_the_lesson(net, few, monke
 def test_what_was_drawn_teaches_what_is_told_but_not_whether(net):
     parts = []
     for drawn in (False, True):
-        student = learner(net)
-        mine, lessons = student.trainer.net, Lessons(Roughness(seed=4), student.data.things, drawn=drawn)
+        mine, lessons = learner(net).trainer.net, Lessons(Roughness(seed=4), drawn=drawn)
         code = torch.zeros(8, CODE_DIMS, ROWS)
         code[:, :DIGITS, ::2] = 0.5
         state = worlds.begin(mine, (torch.rand(8, 3, SMALL.height, SMALL.width),), torch.ones(8))
-        lessons.remember(state, code, torch.zeros(8, 6), np.arange(8))
+        lessons.remember(state, code, torch.zeros(8, 6))
         lessons.grade(mine, 16).backward()
         prior = mine.prior
         slopes = (prior.tell.weight.grad, prior.head.weight.grad)
@@ -157,8 +152,8 @@ def test_what_was_drawn_is_judged_where_it_has_come_to(net, few):
     says = torch.zeros(6, ROWS, SMALL.width // critic.CELL)
     says[0, :, 4:7] = 9.0  # on one way what stands 40 px from the right edge
     kept, pace = [], torch.full((6, 1, SMALL.height, SMALL.width), 10.0)
-    dreaming.lessons.remember = lambda state, code, told, places, weight: kept.append(weight)
-    dreaming._teach(says, pace, torch.ones(6, 8), [(None, None, None, None)] * 8)
+    dreaming.lessons.remember = lambda state, code, told, weight: kept.append(weight)
+    dreaming._teach(says, pace, torch.ones(6, 8), [(None, None, None)] * 8)
     assert [float(weight[0, 4]) > 0.5 for weight in kept] == [False, False, False, True, True, False, False, False]
     assert not torch.stack(kept)[:2].any()  # what has left the picture
 
@@ -199,7 +194,7 @@ def test_lessons_of_no_weight_teach_nothing(net, few):
     lessons = student.trainer._dreams.lessons
     state, told = student.trainer._dreams._worlds, torch.zeros(2, 6)
     code = torch.ones(2, CODE_DIMS, ROWS)
-    lessons.remember(state, code, told, np.arange(2), torch.zeros(2, ROWS))
+    lessons.remember(state, code, told, torch.zeros(2, ROWS))
     assert float(lessons.grade(net, 8).detach()) == 0
-    lessons.remember(state, code, told, np.arange(2), torch.ones(2, ROWS))
+    lessons.remember(state, code, told, torch.ones(2, ROWS))
     assert float(lessons.grade(net, 8).detach()) > 0

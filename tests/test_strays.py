@@ -4,9 +4,7 @@ import torch
 from small import SMALL
 
 from vj.model import world as worlds
-from vj.model.kinds import TOLD
 from vj.model.net import CODE_DIMS, DIGITS
-from vj.signals import BANDS
 from vj.train.roughness import Roughness
 from vj.train.strays import LASTS, SLIPS, WHETHER, Strays, slipped
 from vj.train.trainer import fresh
@@ -52,10 +50,9 @@ def test_slips_are_drawn_for_a_share_of_the_cells():
     share = torch.arange(many) / (many - 1.0)
     with torch.inference_mode():
         state = worlds.begin(net, (frame,), torch.ones(many))
-        kinds = torch.zeros(many, len(BANDS), TOLD, SMALL.rows)
-        out = slipped(net, Roughness(seed=3), state, code, controls, kinds, share)
+        out = slipped(net, Roughness(seed=3), state, code, controls, share)
         assert torch.equal(out[0], code[0])
-        assert torch.equal(slipped(net, Roughness(), state, code, controls, kinds, 0 * share), code)
+        assert torch.equal(slipped(net, Roughness(), state, code, controls, 0 * share), code)
     told, before = out[:, :DIGITS].any(1), code[:, :DIGITS].any(1)
     whether = SLIPS * WHETHER * 0.5  # the mean share of which it is drawn whether they are told
     assert abs(float((~told)[before].float().mean()) - whether * 0.73) < 0.03

@@ -41,7 +41,7 @@ def test_the_mender_goes_where_the_critic_likes_it_better(net, few, monkeypatch)
     pace = mender.paces(net.bank, mine._worlds.classes)
     slope = torch.optim.SGD(net.mender.parameters(), 0.05)
     before = float(mender.mended(net.mender, image, pace, moves).mean())
-    for _ in range(24):
+    for _ in range(12):
         slope.zero_grad()
         lesson(mine).backward()
         torch.nn.utils.clip_grad_norm_(net.mender.parameters(), 1.0)

@@ -43,6 +43,22 @@ def test_halved_files_are_half_as_large_and_give_float32_again(tmp_path):
     assert sizes[1] - sizes[0] == 2 * 64 * 64
 
 
+def test_large_tensors_travel_as_bytes_and_are_the_same_when_they_travel_again(tmp_path):
+    torch.manual_seed(0)
+    given = {"wide": torch.randn(100, 1000) * torch.rand(100, 1), "deep": torch.randn(40, 50, 7, 9), "n": torch.arange(200_000)}
+    given["wide"][3] = 0
+    write(tmp_path / "once", CARD, given, halved=True)
+    _, back = read(tmp_path / "once")
+    assert back.keys() == given.keys() and torch.equal(back["n"], given["n"])
+    for name in ("wide", "deep"):
+        step = given[name].flatten(1).abs().amax(1) / 127
+        assert back[name].dtype == torch.float32 and back[name].shape == given[name].shape
+        assert ((back[name] - given[name]).flatten(1).abs().amax(1) <= 0.501 * step).all()
+    write(tmp_path / "twice", CARD, back, halved=True)
+    assert all(torch.allclose(value, back[name], rtol=1e-6) for name, value in read(tmp_path / "twice")[1].items())
+    assert (tmp_path / "once").stat().st_size < 226_000 + 8 * 200_000 + 2000
+
+
 def test_not_finite_is_never_written_and_old_file_stays(tmp_path):
     path = tmp_path / "w.safetensors"
     write(path, CARD, tensors())

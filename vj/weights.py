@@ -23,7 +23,8 @@ log = logging.getLogger("vj")
 
 LARGEST = 2**31  # bytes; a larger file is not ours
 SUFFIX = ".safetensors"
-HALVED = 1024  # values
+HALVED = 1024  # values from which on a tensor is kept as float16 in files that travel
+ROUNDED, SCALE = 50_000, "|scale"  # and as int8, in steps of each row's own; what is added to its name for those
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,14 @@ def read(path: str | os.PathLike) -> tuple[Card, dict[str, torch.Tensor]]:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path} holds numbers that are not finite, in {name}: use another copy or train anew.")
-    return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
+    return card, _whole(tensors)
 
 
 def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor], halved: bool = False) -> None:
     """Writes whole or not at all: aside, synced, renamed. Raises WeightsError, and then leaves what was there.
 
-    halved: tensors of HALVED values and more are kept as float16, for files that travel; `read` gives float32 again.
+    halved: for files that travel, tensors of HALVED values and more are kept as float16, of ROUNDED and more as int8; `read`
+    gives float32 again.
     """
     path = Path(path)
     for name, tensor in tensors.items():
@@ -86,6 +88,8 @@ def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor],
         if halved:
             large = {n: t for n, t in plain.items() if t.dtype == torch.float32 and t.numel() >= HALVED}
             plain |= {name: t.half() for name, t in large.items() if t.abs().max() < torch.finfo(torch.float16).max}
+            for name in [name for name, t in large.items() if t.numel() >= ROUNDED]:
+                plain |= _rounded(name, large[name])
         data = safetensors.torch.save(plain, {"card": json.dumps(asdict(card), allow_nan=False)})
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(aside, "wb") as file:
@@ -99,6 +103,25 @@ def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor],
     finally:
         with contextlib.suppress(OSError):
             aside.unlink()
+
+
+def _rounded(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The tensor as int8, and the steps of its rows (its first dimension), so that the largest of each is 127 steps."""
+    rows = tensor.flatten(1) if tensor.ndim > 1 else tensor[None]
+    steps = (rows.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+    return {name: (rows / steps).round().to(torch.int8).view(tensor.shape), name + SCALE: steps[:, 0]}
+
+
+def _whole(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What was kept as float16 or int8 as float32."""
+    whole = {}
+    for name, tensor in tensors.items():
+        steps = tensors.get(name + SCALE)
+        if steps is not None and tensor.dtype == torch.int8:
+            whole[name] = tensor.float() * (steps.view(-1, *[1] * (tensor.ndim - 1)) if tensor.ndim > 1 else steps)
+        elif not (name.endswith(SCALE) and name.removesuffix(SCALE) in tensors):
+            whole[name] = tensor.float() if tensor.dtype == torch.float16 else tensor
+    return whole
 
 
 class WeightsSlot:

@@ -5,23 +5,25 @@ is taken from those that are kept beside the weights.
 """
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from vj.errors import WeightsError
-from vj.model import laid
+from vj.model import laid, planes
 from vj.model import world as worlds
 from vj.model.device import native_bf16
 from vj.model.net import ModelConfig, Net
+from vj.model.passing import RESTS, Passing
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-10"
+ARCHITECTURE = "transport-11"
 
 
-TRAINING = ("encoder.", "kinds.look.", "kinds.say.")  # weights that have no part in the show
+TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the show
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too
 REFRESHED = 4  # frames of a fade from which the dice take the weights once, the last among them
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
@@ -69,11 +71,12 @@ class Generator:
         self.half = native_bf16(device) if half is None else half
         self.exact = copy.deepcopy(self.net)  # float32, what fades are computed in
         if self.half:
-            for part in (self.net.trunk, self.net.painter, self.net.prior.glance, self.net.mender):
+            net = self.net
+            for part in (net.trunk, net.painter, net.prior.glance, net.mender, net.sprites.decoder, net.sprites.velocity):
                 part.to(torch.bfloat16)
         if device == "cpu":
             laid.settle(self.net)
-        self.dice = Dice(self.net)
+        self.dice, self.passing = Dice(self.net), Passing(self.net)
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet = torch.zeros(1, device=device)
         self.view = view_of(card)
@@ -92,6 +95,7 @@ class Generator:
     def reset(self, seed: int) -> np.ndarray:
         """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
         self.dice.seed(seed)
+        self.passing.seed(seed)
         chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
@@ -102,10 +106,32 @@ class Generator:
         """The next frame under these controls. Everything but the dice and the first picture is learnt."""
         self._advance_fade()
         told = torch.from_numpy(controls.vector())[None].to(self.device)
-        code = self.dice.draw(self.world.shown[0], self.world.codes, told)
-        self.world = worlds.step(self.net, self.world, told, code, self._quiet, grain=self.dice.grain())
+        self.world = self._imagined(told)
         flow = np.take(-self.world.moved[0].cpu().numpy(), self.world.classes[0].cpu().numpy(), axis=0)
         return ModelFrame(_pixels(self.world.shown[0]), flow, self.version, self.view)
+
+    def _imagined(self, told: torch.Tensor) -> worlds.World:
+        """The next world. Where things are known, they pass as the controls let them in, and the dice draw the land alone, as if
+        nothing stood or entered there."""
+        net, world, land = self.net, self.world, told
+        image, there = world.shown[0], self.passing.there.to(self.device)
+        guests = self.passing.turn(image, world.phase, told)
+        if guests is not None:
+            image = worlds.veiled(image, there, planes.median(image[..., ::4]))
+        known = torch.from_numpy(self.passing.known).to(self.device)
+        if known.any():
+            land = torch.cat([told[:, :1], torch.where(known, told[:, 1:4].clamp(max=RESTS), told[:, 1:4]), told[:, 4:]], 1)
+        code = self.dice.draw(image, world.codes, land)
+        carried = worlds.carry(net, world, told, code, self._quiet, guests=guests)
+        self.passing.lit(carried.light)
+        seen = carried
+        if guests is not None:
+            seen = replace(carried, moved=worlds.veiled(carried.moved, guests.there, carried.usual[:, 1]))
+        strip = worlds.enter(net, seen, code, self.dice.grain())[0]
+        if guests is not None:
+            edge = np.s_[..., -strip.shape[3] :]
+            strip = torch.where(guests.there[edge], carried.moved[edge], strip)
+        return worlds.settle(net, world, carried, strip, told, code, None if guests is None else guests.there)
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.

@@ -1,12 +1,13 @@
 """The network: it sees its own last frames and the controls, and says what the next frame is made of.
 
-Five parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
+Six parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
 among a small bank of displacements; nobody tells it that the foreground is faster), which pixels to touch up, and how
 the light changes. `Painter` fills what has just entered at the leading (right) edge: pixel by pixel it goes on with what
 is beside it, copied whole, or paints. What to paint is told by a code of two groups of four digits for each four rows,
 and only where that is worth it: fields and sky go on untold and never blur, a tree is told. `Encoder` finds code and worth
 in footage (training only). `Prior` learns which codes follow which, given the controls: at the show all that enters is
-drawn from it. `Mender` (vj.model.mender) puts right what goes wrong. Knows no time, no files.
+drawn from it. `Sprites` (vj.model.sprites) makes what a drum lets in, whole. `Mender` (vj.model.mender) puts right what goes
+wrong. Knows no time, no files.
 
 Sources: hard choice among transported copies after CDNA (Finn, Goodfellow, Levine 2016) and SDC-Net; finite scalar
 quantisation (Mentzer et al. 2023); FiLM (Perez et al. 2018); noise level told to the network (DIAMOND, Alonso et al.
@@ -22,12 +23,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vj.model import digits, planes
-from vj.model import kinds as sorts
+from vj.model import planes
 from vj.model.laid import Conv, Laid, linear
 from vj.model.mender import Mender
+from vj.model.sprites import Sprites
 from vj.model.transport import PROPOSALS, drawn_on
-from vj.signals import BANDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ModelConfig:
     over_rows: int = 192  # channels of its way down the rows
     look: int = 24  # px at the right edge that the encoder sees
     memory: int = 5  # past frames of codes that the prior sees
-    seeds: int = 7  # first pictures kept beside the weights (under 1 MB at 160x96)
+    seeds: int = 8  # first pictures kept beside the weights (under 1 MB at 160x96)
 
     @property
     def rows(self) -> int:
@@ -55,9 +55,10 @@ class ModelConfig:
 
 HISTORY = (0, 1, 3)  # frames back that the trunk sees
 TOLD = 5  # speed of the last step, speed of the next, brightness, warmth, noise of the history
+CODE_LEVELS = 5
 DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, drawn one after the other
 CODE_DIMS = DIGITS * GROUPS
-CODES = digits.LEVELS**DIGITS  # values of a group
+CODES = CODE_LEVELS**DIGITS  # values of a group
 GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coarse, and their largest standard deviation
 GRAINLESS = 5.0  # its logit is less by this: at first there is next to none
 USUALLY = slice(20, 24)  # of the painter's channels: the logit of its row's median, for each of 2x2 px
@@ -292,7 +293,9 @@ class Encoder(nn.Module):
         edge = whole_cells(torch.cat([before[..., -self.look :], after[..., -self.look :]], 1) - 0.5)
         x = torch.cat([edge, speed.view(-1, 1, 1, 1).expand(-1, 1, edge.shape[2], edge.shape[3]) * 0.5], 1)
         out = self.layers(x)[..., 0].float()
-        return digits.rounded(out[:, :CODE_DIMS]), out[:, CODE_DIMS:]
+        z = torch.tanh(out[:, :CODE_DIMS])
+        half = (CODE_LEVELS - 1) / 2
+        return z + ((z * half).round() / half - z).detach(), out[:, CODE_DIMS:]  # straight-through
 
 
 def levels(need: torch.Tensor) -> torch.Tensor:
@@ -313,21 +316,23 @@ def whole_cells(edge: torch.Tensor) -> torch.Tensor:
 
 def code_index(code: torch.Tensor) -> torch.Tensor:
     """Codes (B, D, rows) -> the numbers of their groups (B, rows, GROUPS), 0..CODES-1."""
-    return digits.number(code.unflatten(1, (GROUPS, DIGITS)).transpose(2, 3)).transpose(1, 2)
+    half = (CODE_LEVELS - 1) // 2
+    digits = ((code * half).round().long() + half).unflatten(1, (GROUPS, DIGITS))
+    return sum(digits[:, :, d] * CODE_LEVELS**d for d in range(DIGITS)).transpose(1, 2)
 
 
 def code_values(index: torch.Tensor) -> torch.Tensor:
     """Numbers (..., ) of groups -> their values (..., DIGITS), each of -1, -.5, 0, .5, 1: the inverse of code_index."""
-    return digits.values(index, DIGITS)
+    half = (CODE_LEVELS - 1) / 2
+    digits = torch.stack([(index // CODE_LEVELS**d) % CODE_LEVELS for d in range(DIGITS)], -1)
+    return digits / half - 1
 
 
 MODES = 12  # of how the rows' colours change together
 UNTOLD = -4.0  # log odds that a cell is told, at first
 EDGE = 48  # px at the right edge that the prior looks at
 PATCH = 4  # px a side: how finely
-# Own band, far, middle, near, speed, brightness, warmth, told or not; what is expected of what enters in each band.
-CONTROLLED = 8 + len(BANDS) * sorts.TOLD
-KEEN = 4.0  # times as strongly it is told of what is expected: beside 576 numbers of what it sees it learnt next to nothing of it
+CONTROLLED = 8  # own band, far, middle, near, speed, brightness, warmth, told or not
 NOTHING = CODES // 2  # the number of a group that is not told: all its digits are 0
 
 
@@ -397,27 +402,25 @@ class Prior(nn.Module):
         return torch.cat([self.tell(h), self.tell_more(then)], 2), torch.stack([self.head(h), self.last(then)], 2)
 
 
-def over_rows(controls: torch.Tensor, told: torch.Tensor, kinds: torch.Tensor, rows: int) -> torch.Tensor:
-    """What the prior is told: (B, CONTROLLED, rows), from controls (B, 6), told (B,) 1 or 0 (entries are kept from it), and kinds
-    (B, bands, TOLD, rows) as of Kinds.told."""
-    inside, entering = _inside(rows, controls.device), controls[:, 1:4, None]
-    own = (entering * inside).sum(1, keepdim=True)
+def over_rows(controls: torch.Tensor, told: torch.Tensor, rows: int, bands: tuple[tuple[float, float], ...]) -> torch.Tensor:
+    """What the prior is told: (B, CONTROLLED, rows), from controls (B, 6) and told (B,) 1 or 0 (entries are kept from it)."""
+    entering = controls[:, 1:4, None]
+    own = (entering * _inside(rows, bands, controls.device)).sum(1, keepdim=True)
     entries = torch.cat([own, entering.expand(-1, -1, rows)], 1) * told.view(-1, 1, 1)
     rest = torch.stack([controls[:, 0] * 0.5, controls[:, 4], controls[:, 5], told], 1)[..., None].expand(-1, -1, rows)
-    kinds = torch.cat([KEEN * kinds[:, :, :3], kinds[:, :, 3:]], 2)
-    return torch.cat([entries, rest, kinds.flatten(1, 2)], 1)
+    return torch.cat([entries, rest], 1)
 
 
 @functools.lru_cache(maxsize=8)
 @torch.inference_mode(False)
-def _inside(rows: int, device: torch.device) -> torch.Tensor:
+def _inside(rows: int, bands: tuple[tuple[float, float], ...], device: torch.device) -> torch.Tensor:
     """1 where the middle of a row of cells is in a band, else 0: (bands, rows)."""
     middle = (torch.arange(rows, device=device) + 0.5) / rows
-    return torch.stack([(middle >= top) & (middle < bottom) for top, bottom in BANDS]).float()
+    return torch.stack([(middle >= top) & (middle < bottom) for top, bottom in bands]).float()
 
 
 class Net(nn.Module):
-    """Trunk, light, painter, encoder, prior and mender, with the bank of displacements that fits the footage."""
+    """Trunk, light, painter, encoder, prior, mender and sprites, with the bank of displacements that fits the footage."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -428,7 +431,7 @@ class Net(nn.Module):
         self.encoder = Encoder(config)
         self.prior = Prior(config)
         self.mender = Mender()
-        self.kinds = sorts.Kinds(config.height)
+        self.sprites = Sprites(config.height, config.width)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))

@@ -9,7 +9,6 @@ import math
 import numpy as np
 import torch
 
-from vj.model import digits, kinds
 from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, GRAINS, NOTHING, Net, code_values, over_rows
 from vj.signals import BANDS
 
@@ -40,8 +39,6 @@ class Dice:
         """The same seed draws the same codes for the same pictures and controls."""
         self.random = np.random.default_rng(seed)
         self._share = self._weary = 0.0
-        self._kind = np.full((len(BANDS), kinds.DIGITS), np.nan, np.float32)  # of what enters in each band
-        self._entering = kinds.Entering(self.net.kinds.lasts.cpu().numpy())
 
     def refresh(self) -> None:
         """Takes over the network's newest weights."""
@@ -50,17 +47,13 @@ class Dice:
         layers = (prior.tell, prior.head, prior.then, prior.tell_more, prior.last)
         arrays += [part for layer in layers for part in (layer.weight, layer.bias)]
         self.odds = prior.odds.float().cpu().numpy()
-        chances = torch.softmax(self.net.kinds.odds.double(), 1).cumsum(1).cpu().numpy()
-        self._chances = chances / chances[:, -1:] if self.net.kinds.odds.any() else None  # None: it knows no kinds
-        self._entering.lasts = self.net.kinds.lasts.cpu().numpy()
         self.arrays = [np.ascontiguousarray(a.detach().float().cpu().numpy().T) for a in arrays]  # products go along rows
 
     def draw(self, image: torch.Tensor, past: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
-        """image (1, 3, H, W), past codes (1, memory * D, rows), controls (1, 6) -> code (1, D, rows) on image's device. To be
-        called for every frame: it follows the entry controls, to know when things begin."""
+        """image (1, 3, H, W), past codes (1, memory * D, rows), controls (1, 6) -> code (1, D, rows) on image's device."""
         told = torch.tensor([1.0, 0.0] if self.guidance else [1.0], device=image.device)
         n = told.shape[0]
-        obeyed = over_rows(self.net.lit(controls).expand(n, -1), told, self._kinds(controls).expand(n, -1, -1, -1), past.shape[2])
+        obeyed = over_rows(self.net.lit(controls).expand(n, -1), told, past.shape[2], BANDS)
         context = self.net.prior.glance(image[..., -EDGE:], obeyed, past.expand(n, -1, -1))
         context = context.float().cpu().numpy()  # (n, rows, width)
         w_in, w_back, b_in, b_back, *rest = self.arrays
@@ -95,15 +88,6 @@ class Dice:
                     above[DIGITS:] = self._throw(then @ w_last + b_last)
         self._tire(float(drawn[:DIGITS].any(0).mean()))
         return torch.from_numpy(drawn)[None].to(image.device)
-
-    def _kinds(self, controls: torch.Tensor) -> torch.Tensor:
-        """Of what enters under these controls (1, 6): as of Kinds.told. What begins gets a kind of its own."""
-        begins = self._entering.turn(controls[0].cpu().numpy())
-        for band in np.flatnonzero(begins) if self._chances is not None else ():
-            number = np.searchsorted(self._chances[band], self.random.random(), side="right")
-            self._kind[band] = digits.values(torch.tensor(number), kinds.DIGITS).numpy()
-        parts = (torch.from_numpy(part)[None].to(controls.device) for part in (self._kind, self._entering.since))
-        return self.net.kinds.told(*parts)
 
     def grain(self) -> torch.Tensor:
         """Normal numbers for the grain of what enters: (1, GRAINS, H, strip)."""

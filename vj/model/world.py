@@ -143,8 +143,9 @@ def step(
     return settle(net, world, carried, enter(net, carried, code, grain)[0], controls, code)
 
 
-def carry(net: Net, world: World, controls, code, noise, whole_picture=None) -> Carried:
-    """The first part of a step: the light changes, and all goes where the trunk says. All as of `step`."""
+def carry(net: Net, world: World, controls, code, noise, whole_picture=None, guests=None) -> Carried:
+    """The first part of a step: the light changes, and all goes where the trunk says, things that pass (passing.Guests, of one
+    world alone) as they do. All else as of `step`."""
     vertical = bool((net.bank[:, 1] != 0).any())
     K, S = net.config.classes, net.config.strip
     told = tell(net, world.speeds[:, 0], controls, noise)
@@ -166,7 +167,12 @@ def carry(net: Net, world: World, controls, code, noise, whole_picture=None) -> 
     logits = planes.doubled(logits)
     surest, classes = planes.best(logits[..., :K, :, :])
     classes = planes.together(classes)[:, 0]
+    if guests is not None:
+        classes = torch.where(guests.there, guests.classes, classes)
     moved, entered = transport.move(lattice, classes, whole)
+    if guests is not None:
+        moved, entered = _uncovered(lattice, moved, classes, whole, guests), entered & ~guests.there
+        moved = things = torch.where(guests.new, relight(guests.colours[None], light), moved)
     behind = world.behind or hidden.nothing(lattice.device)
     if world.classes is not None:
         moved, classes, behind = hidden.step(behind, lattice, light, world.classes, moved, classes, whole, net.bank)
@@ -174,6 +180,8 @@ def carry(net: Net, world: World, controls, code, noise, whole_picture=None) -> 
     if touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
         moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
+    if guests is not None:  # each pixel of them is where it is, whatever comes out from behind
+        moved, classes = torch.where(guests.there, things, moved), torch.where(guests.there, guests.classes, classes)
     usual = transport.usual(moved, S)
     return Carried(moved, entered[..., -S:], usual, features, classes, behind, light, shift, total - whole)
 
@@ -188,8 +196,35 @@ def enter(net: Net, carried: Carried, code: torch.Tensor, grain: torch.Tensor | 
     return fill(strip, carried.opened, carried.usual, painted, choice, rough, code[:, :DIGITS].any(1))
 
 
-def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, controls: torch.Tensor, code: torch.Tensor) -> World:
-    """The last part of a step: what has entered, strip (B, 3, H, strip), takes its place; colours keep to the footage's."""
+def veiled(image: torch.Tensor, things: torch.Tensor, land: torch.Tensor) -> torch.Tensor:
+    """image (B, 3, H, W) with land (B, 3, H, 1) where there are things, bool (H, W): who paints or draws the land goes on
+    with land, and not with what passes before it."""
+    return torch.where(things, land, image)
+
+
+def _uncovered(lattice, moved, classes, whole, guests) -> torch.Tensor:
+    """moved (1, 3, H, W), where pixels that are no thing's would be a copy of one, with what stands next to it in its row: to
+    the right of it, if there is anything. What is known of behind comes out later, see hidden.step."""
+    W, before = lattice.shape[3], guests.before
+    column = torch.arange(W, device=lattice.device).expand(before.shape)
+    source = (column + whole[0, :, 0][classes[0]]).clamp(0, W - 1)
+    copied = before.gather(1, source) & ~guests.there
+    if not copied.any():
+        return moved
+    right = torch.where(before, W, column).flip(1).cummin(1).values.flip(1)
+    left = torch.where(before, -1, column).cummax(1).values.clamp(min=0)
+    y, x = copied.nonzero(as_tuple=True)
+    other = right[y, source[y, x]]
+    other = torch.where(other < W, other, left[y, source[y, x]])
+    moved = moved.clone()
+    moved[0, :, y, x] = lattice[0, :, y, other]
+    return moved
+
+
+def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, controls: torch.Tensor, code: torch.Tensor,
+           things: torch.Tensor | None = None) -> World:  # fmt: skip
+    """The last part of a step: what has entered, strip (B, 3, H, strip), takes its place; colours keep to the footage's. Where
+    there are things, bool (H, W), nothing is to be mended."""
     S, vertical = net.config.strip, bool((net.bank[:, 1] != 0).any())
     lattice, classes = torch.cat([carried.moved[..., :-S], strip], 3), carried.classes
     goes, low, high = _homely(net, lattice, controls)
@@ -197,7 +232,8 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
     lattice[..., -S:] = torch.where(carried.opened & untold, strip.clamp(low, high), strip)
     lattice, behind = (lattice + goes).float().clamp_(0, BRIGHTEST), hidden.along(carried.behind, goes, lattice.shape[3])
     if world.age % mender.EVERY == mender.EVERY - 1:
-        lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
+        mended = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
+        lattice = mended if things is None else torch.where(things, lattice, mended)
     shown = quantise(transport.sample(lattice, classes, carried.phase, vertical))
     light = carried.light[..., None, None]
     past = [(frame * light).clamp_(0, 1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved

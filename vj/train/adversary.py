@@ -126,8 +126,7 @@ class Adversary(Dreaming):
         quiet = torch.zeros_like(weary)
         with torch.no_grad():
             state = self._worlds
-            kinds = self.things.told(net.kinds, self._at)
-            code = draw(net, self.rough, state.shown[0], state.codes, told, kinds, dice.WEARY * weary)
+            code = draw(net, self.rough, state.shown[0], state.codes, told, dice.WEARY * weary)
             carried = worlds.carry(net, state, told, code, quiet, self._frames(self._at - 1))
             grain = self.rough.grain(state.lattice.new_empty(DREAMS, GRAINS, net.config.height, net.config.strip))
         strip, proposals, choice = worlds.enter(net, carried, code, grain)

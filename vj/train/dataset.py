@@ -5,14 +5,12 @@ controls changed to match, so that a clip of constant speed and light still teac
 `warmth` mean. Knows no network.
 """
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from vj.errors import FootageError
-from vj.train.things import Things
 
 LUMA = (0.299, 0.587, 0.114)
 BEFORE = 6  # frames of history in a window
@@ -43,7 +41,6 @@ class Batch:
 
     frames: torch.Tensor  # (B, T, 3, H, W) 0..1
     controls: torch.Tensor  # (B, T, 6): how frame t is reached from t - 1
-    places: np.ndarray  # (B, T): which frames of the footage they are
 
 
 class Dataset:
@@ -74,11 +71,6 @@ class Dataset:
         self.room = int(np.quantile(np.repeat(lengths, lengths), 0.1)) - BEFORE - 3  # frames ahead that nine of ten windows have
         self.held = self.held or self.training  # a few seconds of footage: judged on what was seen, better than not
 
-    @functools.cached_property
-    def things(self) -> Things:
-        """What enters in the pieces that are taught."""
-        return Things(self.frames, self.controls, self.training)
-
     def window(self, start: int, count: int, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
         """frames (T, 3, H, W) 0..1 and controls (T, 6) from `start` on, every `stride`-th (0: the same again)."""
         index = start + np.arange(count) * stride
@@ -95,7 +87,7 @@ class Dataset:
         Every item of a batch has its own stride. What enters does so at frame BEFORE + ahead - 1; where the footage is too
         short for a window, the world stands.
         """
-        frames, controls, places = [], [], []
+        frames, controls = [], []
         back, count = BEFORE + ahead - 1, BEFORE + ahead + beyond
         for _ in range(size):
             target = int(self.rng.choice(self.targets, p=self._chances))
@@ -110,8 +102,7 @@ class Dataset:
                 told[:, 4:6] = self.usual.measure(window)
             frames.append(window)
             controls.append(told)
-            places.append(first + np.arange(count) * stride)
-        return Batch(torch.stack(frames), torch.stack(controls), np.stack(places))
+        return Batch(torch.stack(frames), torch.stack(controls))
 
     def edges(self, size: int, width: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The right `width` px of `size` random frames before and after, each (size, 3, H, width), and the speed (size,)."""

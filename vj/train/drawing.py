@@ -10,19 +10,20 @@ import torch.nn.functional as F
 
 from vj.model import prior as dice
 from vj.model.net import CODE_DIMS, DIGITS, EDGE, NOTHING, Net, code_values, over_rows
+from vj.signals import BANDS
 from vj.train.roughness import Roughness
 
 
-def draw(net: Net, rough: Roughness, shown: torch.Tensor, past: torch.Tensor, controls: torch.Tensor, kinds: torch.Tensor,
-         weary: torch.Tensor, told: torch.Tensor | None = None, free: torch.Tensor | None = None):  # fmt: skip
+def draw(net: Net, rough: Roughness, shown: torch.Tensor, past: torch.Tensor, controls: torch.Tensor, weary: torch.Tensor,
+         told: torch.Tensor | None = None, free: torch.Tensor | None = None):  # fmt: skip
     """For many worlds at once what vj.model.prior.Dice draws for one, with other dice: shown (B, 3, H, W), past codes
-    (B, memory * D, rows), controls (B, 6), kinds as of Kinds.told, weary (B,) log odds -> code (B, D, rows).
+    (B, memory * D, rows), controls (B, 6), weary (B,) log odds -> code (B, D, rows).
 
     told (B, D, rows): what is told instead; but whether a cell is told is drawn where free[:, 0] (B, 2, rows) bool, what it is
     told where free[:, 1], or where nothing is told.
     """
     prior, B, rows = net.prior, len(shown), past.shape[2]
-    context = prior.glance(shown[..., -EDGE:], over_rows(net.lit(controls), shown.new_ones(B), kinds, rows), past).float()
+    context = prior.glance(shown[..., -EDGE:], over_rows(net.lit(controls), shown.new_ones(B), rows, BANDS), past).float()
     goes_on = past[:, :DIGITS].any(1)
     odds = torch.where(goes_on, prior.odds[1], prior.odds[0]) - weary[:, None]
     h, above, code = None, past.new_zeros(B, CODE_DIMS), []

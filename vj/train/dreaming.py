@@ -55,7 +55,6 @@ class Dreaming:
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int, many: int, frames: int):
         """net: draws and paints; frames: that a dream goes on, at most."""
         self.net, self.data, self.rough, self.wide, self.many, self.longest = net, data, rough, wide, many, frames
-        self.things = data.things
         self.told, self.drawn = Moments(), Moments()
         self.losses: dict[str, float] = {}
         with torch.random.fork_rng(devices=[]):

@@ -44,7 +44,7 @@ class Dreams(Dreaming):
     frames = FRAMES  # on the way to what it sees, whose controls the critic is told
 
     def __init__(self, net: Net, data: Dataset, rough: Roughness, wide: int):
-        self.lessons = Lessons(rough, data.things, LESSONS, drawn=True)
+        self.lessons = Lessons(rough, LESSONS, drawn=True)
         self._asked = self._stretches = 0
         self._bands = critic.bands_of(net.config.rows, net.bank.device)
         super().__init__(net, data, rough, wide, DREAMS, FRAMES * LONGEST)
@@ -82,12 +82,10 @@ class Dreams(Dreaming):
         controls = torch.from_numpy(self.data.controls[ahead]).to(device)
         for step in range(FRAMES):
             whole = self._frames(ahead[:, step] - 1)[each]  # the light is read from the footage
-            obeyed, places = controls[each, step], ahead[each.cpu(), step]
-            kinds = self.things.told(net.kinds, places)
-            weary = dice.WEARY * (share - dice.OFTEN).clamp(min=0)
-            code = draw(net, self.rough, state.shown[0], state.codes, obeyed, kinds, weary)
+            obeyed = controls[each, step]
+            code = draw(net, self.rough, state.shown[0], state.codes, obeyed, dice.WEARY * (share - dice.OFTEN).clamp(min=0))
             share = share + (code[:, :DIGITS].any(1).float().mean(1) - share) / dice.OFTEN_OVER
-            lessons.append((state, code, obeyed, places))
+            lessons.append((state, code, obeyed))
             grain = self.rough.grain(state.lattice.new_empty(len(each), GRAINS, net.config.height, net.config.strip))
             state = worlds.step(net, state, obeyed, code, quiet, whole, grain)
         self._at, self._stretches = ahead[:, -1], self._stretches + 1
@@ -117,7 +115,7 @@ class Dreams(Dreaming):
         better = (better / MARGIN).clamp(-1, 1)
         row = whole_cells(pace)[..., -ENTERED[0] :].mean(3)[:, 0].unflatten(1, (-1, critic.CELL)).mean(2).clamp(min=SLOWEST)
         gone = speed.flip(1).cumsum(1).flip(1)  # how far all goes from when it is drawn until it is judged, at a pace of 1
-        for (state, code, told, places), far in zip(lessons, gone.unbind(1), strict=True):
+        for (state, code, told), far in zip(lessons, gone.unbind(1), strict=True):
             column = ((self.wide - row * far[:, None]) / critic.CELL).floor().long()
             weight = better.gather(2, column.clamp(0, better.shape[2] - 1)[..., None])[..., 0] * (column >= 0)
-            self.lessons.remember(state, code, told, places, weight)
+            self.lessons.remember(state, code, told, weight)

@@ -39,7 +39,7 @@ BRISK = 8e-4  # for those that turn to other footage
 SAME = 2.0  # of 255, mean difference of their first pictures, up to which footage is what weights have learnt from already
 # For one part of them alone.
 STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 5e-4, "dreams": 5e-4,
-          "mender": 2e-3, "tidying": 4e-4}  # fmt: skip
+          "mender": 2e-3, "tidying": 4e-4, "sprites": 2e-3}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> bool:
     net.first_speeds.copy_(speeds)
     if motions and not knew:
         net.prior.odds.zero_()  # they are for dice that dream of other footage, and would hold these still, see going_on
+        net.sprites.forget()
     if knows and others:
         net.mender.forget()
         _fit_places(net, footage)
@@ -311,7 +312,6 @@ def load_progress(path: Path, learner: Learner) -> None:
         if state:
             trainer.optimiser.load_state_dict({**trainer.optimiser.state_dict(), "state": state})
         trainer.steps = trainer.begun = int(tensors["steps"])
-        trainer.find_kinds()
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise WeightsError(f"The progress file {path} does not fit: remove it and start again without --resume.") from error
 

@@ -1,16 +1,14 @@
 """The prior's lessons: what it would have seen in worlds rolled on their own output, and the code it should have drawn."""
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from vj.model.net import EDGE, NOTHING, Net, code_index, over_rows
 from vj.model.world import World
+from vj.signals import BANDS
 from vj.train.roughness import Roughness
-from vj.train.things import Things
 
 SPECKLED = 0.04  # largest standard deviation of the grain on the edge that the prior learns from
-KINDLESS = 0.1  # share without kinds: those of what is not seen whole are not known
 FORGETS = 0.3  # share of the prior's lessons without past codes: else, once it tells too much, it goes on and on
 RECENT = 512  # of them of which the young learns
 LESSONS = 8192  # that are remembered for the prior
@@ -19,24 +17,21 @@ LESSONS = 8192  # that are remembered for the prior
 class Lessons:
     """The newest `room` of them."""
 
-    def __init__(self, rough: Roughness, things: Things, room: int = LESSONS, drawn: bool = False):
+    def __init__(self, rough: Roughness, room: int = LESSONS, drawn: bool = False):
         """drawn: they are the dice's own draws, and teach what is told, not whether anything is: half a thing pleases less than
         none, so ever less would be drawn."""
-        self.rough, self.things, self.room, self.drawn, self.kept, self._parts = rough, things, room, drawn, 0, None
+        self.rough, self.room, self.drawn, self.kept, self._parts = rough, room, drawn, 0, None
 
-    def remember(self, state: World, code: torch.Tensor, told: torch.Tensor, places: np.ndarray,
-                 weight: torch.Tensor | None = None) -> None:  # fmt: skip
+    def remember(self, state: World, code: torch.Tensor, told: torch.Tensor, weight: torch.Tensor | None = None) -> None:
         """Keeps what the prior would have seen in these worlds, and the code (B, D, rows) that it should have drawn, told (B, 6)
-        controls, at these frames of the footage, places (B,). weight (B, rows): how much each row's code counts, below 0 if it
-        should not; None: all alike."""
+        controls. weight (B, rows): how much each row's code counts, below 0 if it should not; None: all alike."""
         weight = told.new_ones(len(told), code.shape[2]) if weight is None else weight
-        place = torch.from_numpy(places).to(told.device)
-        lessons = ((state.shown[0][..., -EDGE:] * 255).round().byte(), state.codes, code, told, weight, place)
+        lessons = ((state.shown[0][..., -EDGE:] * 255).round().byte(), state.codes, code, told, weight)
         if self._parts is None:
             self._parts = tuple(part.new_empty(self.room, *part.shape[1:]) for part in lessons)
-        rooms = (self.kept + torch.arange(len(told), device=told.device)) % self.room
+        places = (self.kept + torch.arange(len(told), device=told.device)) % self.room
         for kept, part in zip(self._parts, lessons, strict=True):
-            kept[rooms] = part.to(kept.dtype)
+            kept[places] = part.to(kept.dtype)
         self.kept += len(told)
 
     def grade(self, net: Net, size: int, newest: bool = False) -> torch.Tensor:
@@ -44,16 +39,14 @@ class Lessons:
         # Young, the codes' meaning changes from day to day: only the newest lessons count.
         many = min(self.kept, RECENT if newest else self.room)
         which = (self.kept - 1 - (self.rough.random(size) * many).long()) % self.room
-        edge, past, code, controls, weight = (part[which].float() for part in self._parts[:-1])
+        edge, past, code, controls, weight = (part[which].float() for part in self._parts)
         with torch.no_grad():
             edge = edge / 255
             edge = edge + self.rough.off_colours(edge) + SPECKLED * self.rough.random(size, 1, 1, 1) * self.rough.grain(edge)
             edge = 0.5 + (edge.clamp(0, 1) - 0.5) * self._seen(edge)
             told = (self.rough.random(size) > 0.12).float()
             past = past * (self.rough.random(size, 1, 1) > FORGETS)
-            kind = self.things.told(net.kinds, self._parts[-1][which].cpu().numpy())
-            kind = kind * (self.rough.random(size, 1, 1, 1) > KINDLESS)
-            obeyed = over_rows(net.lit(controls), told, kind, code.shape[2])
+            obeyed = over_rows(net.lit(controls), told, code.shape[2], BANDS)
             edge, obeyed, past, code, weight = self._spliced(edge, obeyed, past, code, weight[:, None])
             index = code_index(code)
             tells = index != NOTHING

@@ -13,7 +13,6 @@ import torch
 from vj.errors import VJError, WeightsError
 from vj.weights import Card, read, write
 
-DICE = ("prior.", "kinds.")
 MIXED = ("trunk.", "light.", "painter.", "encoder.", "mender.")
 
 
@@ -31,7 +30,7 @@ def mix(sets: list[Weights], dice: list[Weights] | None = None) -> Weights:
             for name, part in first.items()}  # fmt: skip
     recipe = " + ".join(f"({each.recipe})" for each, _ in sets)
     if dice:
-        drawn = [name for name in first if name.startswith(DICE)]
+        drawn = [name for name in first if name.startswith("prior.")]
         mean |= {name: torch.stack([each[name].float() for _, each in dice]).mean(0).to(first[name].dtype) for name in drawn}
         recipe += " with the dice of " + " + ".join(f"({each.recipe})" for each, _ in dice)
     return replace(card, recipe=f"the mean of {recipe}" if len(sets) > 1 else recipe), mean

@@ -46,12 +46,11 @@ class Strays:
         return out
 
 
-def slipped(net: Net, rough: Roughness, state: World, code: torch.Tensor, controls: torch.Tensor, kinds: torch.Tensor,
-            share: torch.Tensor):  # fmt: skip
-    """code (B, D, rows) that worlds are about to be told, with controls (B, 6) and kinds as of Kinds.told, some of it drawn from
-    net's prior, up to SLIPS of the cells by share (B,) 0..1."""
+def slipped(net: Net, rough: Roughness, state: World, code: torch.Tensor, controls: torch.Tensor, share: torch.Tensor):
+    """code (B, D, rows) that worlds are about to be told, with controls (B, 6), some of it drawn from net's prior, up to SLIPS of
+    the cells by share (B,) 0..1."""
     if not share.any():
         return code
     lots, share = rough.random(2, *code[:, 0].shape), SLIPS * share[:, None]
     free = torch.stack([lots[0] < WHETHER * share, lots[1] < share], 1)
-    return draw(net, rough, state.shown[0], state.codes, controls, kinds, controls.new_zeros(len(controls)), code, free)
+    return draw(net, rough, state.shown[0], state.codes, controls, controls.new_zeros(len(controls)), code, free)

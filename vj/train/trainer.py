@@ -36,8 +36,9 @@ from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch, tone
 from vj.train.roughness import OFF, Roughness
-from vj.train.sorting import Sorting
+from vj.train.sprites import Lessons as SpriteLessons
 from vj.train.strays import Strays, slipped
+from vj.train.things import find
 from vj.train.tidying import Tidying
 from vj.train.tracks import SPAN, explained
 
@@ -69,10 +70,10 @@ class TrainConfig:
 
 
 # What moves and paints; what moves; what fills the strip; the same, from what the dice draw too; that and what finds its code,
-# whose meaning shifts; what draws the code; the same, from its own dreams too; what mends; the same, from dreams too.
-ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying")
+# whose meaning shifts; what draws the code; the same, from its own dreams too; what mends; the same, from dreams too; what makes
+# the things that enter.
+ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites")
 MENDING = ("mender", "tidying")
-APART = (("trunk.",), ("prior.",), ("mender.",))  # what learns at rates of its own
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -115,19 +116,19 @@ class Trainer:
         self.share = 0.0
         self.half = native_bf16(str(device)) if config.half is None else config.half
         self._hold_still()
-        apart = [[part for name, part in self.net.named_parameters() if name.startswith(names)] for names in APART]
-        others = [part for name, part in self.net.named_parameters() if not name.startswith((*sum(APART, ()), "kinds."))]
+        apart = [list(part.parameters()) for part in (self.net.trunk, self.net.prior, self.net.mender)]
+        others = [part for name, part in self.net.named_parameters() if not name.startswith(("trunk.", "prior.", "mender."))]
         groups = [{"params": part} for part in (others, *apart)]
         self.optimiser = torch.optim.AdamW(groups, config.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.steps, self.begun, self.losses = 0, 0, {}
-        self.rough, self._seed = Roughness(device, seed), seed
-        self._lessons, self._mendings = Lessons(self.rough, dataset.things), Mendings(self.rough)
+        self.rough = Roughness(device, seed)
+        self._lessons, self._mendings = Lessons(self.rough), Mendings(self.rough)
         self._daylight: Daylight | None = None
         self._dreams = Dreams(self.average, dataset, self.rough, self._part) if config.only == "dreams" else None
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         wide = self.net.config.width
         self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
-        self.find_kinds()
+        self._sprites = self._sprite_lessons() if config.only == "sprites" else None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -143,13 +144,21 @@ class Trainer:
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
         learning = {
-            "": parts.keys() - {"kinds"}, "picture": parts.keys() - {"prior", "kinds", "mender"}, "strip": ("painter", "encoder"),
-            "adversary": ("painter",), "dreams": ("prior",), "tidying": ("mender",),
+            "": parts.keys() - {"sprites"}, "picture": parts.keys() - {"prior", "mender", "sprites"},
+            "strip": ("painter", "encoder"), "adversary": ("painter",), "dreams": ("prior",), "tidying": ("mender",),
         }.get(only, (only,))  # fmt: skip
         for name, part in parts.items():
             part.requires_grad_(name in learning)
         if only == "picture":  # of the code only which of it is worth telling, see _grade
             encoder.layers[:-1].requires_grad_(False)
+
+    def _sprite_lessons(self) -> SpriteLessons:
+        """Of all that enters in this footage."""
+        data, net = self.dataset, self.net
+        lessons = SpriteLessons(net.sprites, find(net.sprites, net.bank, data.frames, data.controls, data.training), self.rough)
+        for each in (net, self.average):
+            lessons.count(each.sprites)
+        return lessons
 
     @property
     def _part(self) -> int:
@@ -169,10 +178,7 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        if self._sorting.left:
-            self._sorting.lessons()
-            self.average.kinds.load_state_dict(net.kinds.state_dict())
-        never_moves = config.only in ("prior", "dreams", *MENDING)
+        never_moves = config.only in ("prior", "dreams", "sprites", *MENDING)
         dreaming = float(never_moves) if config.only else config.dreaming
         alone = never_moves or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if alone else self.share / (1 - dreaming)
@@ -181,6 +187,12 @@ class Trainer:
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
+        if self._sprites:
+            with quick():
+                graded = self._sprites.grade(self.share)
+            self._learn(graded)
+            self.average.sprites.encoder.scale.load_state_dict(net.sprites.encoder.scale.state_dict())
+            return
         if alone:
             with quick():
                 self._dream()
@@ -260,7 +272,7 @@ class Trainer:
 
     def _batch(self, size: int, ahead: int, light: float = 0.5, beyond: int = 0) -> Batch:
         batch = self.dataset.batch(size, ahead, light, beyond)
-        return Batch(batch.frames.to(self.device), batch.controls.to(self.device), batch.places)
+        return Batch(batch.frames.to(self.device), batch.controls.to(self.device))
 
     def _learn(self, parts: dict[str, torch.Tensor]) -> None:
         """Goes down the slope of a step's losses; the average follows."""
@@ -274,13 +286,6 @@ class Trainer:
         for name, value in parts.items():
             value = float(value.detach())
             self.losses[name] = value if name not in self.losses else 0.98 * self.losses[name] + 0.02 * value
-
-    def find_kinds(self) -> None:
-        """Finds the kinds of all that enters in this footage. Where the dice learn alone they are learnt first, if none are
-        known: from nothing, beside all else, it would take minutes."""
-        only, rough = self.config.only, Roughness(self.device, self._seed)
-        self._sorting = Sorting(self.net.kinds, self.dataset.things, rough, learns=only == "prior", counts=only in ("", "prior"))
-        self.average.kinds.load_state_dict(self.net.kinds.state_dict())
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -319,7 +324,7 @@ class Trainer:
                 need = torch.where(self._astray(state.shown[0], frames[:, now + ahead]), own, need)
             code = code * told_groups(levels(need))
             if lessons or self._eager:  # who knows something learns from worlds that have gone on
-                self._lessons.remember(state, code, told, batch.places[:, now + 1 + ahead])
+                self._lessons.remember(state, code, told)
             if ahead and (ahead % LITTER == 0 or ahead == depth):
                 wide = width if self.config.only in MENDING else min(width, self.config.part)
                 moment = (state.lattice, state.classes, frames[:, now + ahead])
@@ -329,8 +334,7 @@ class Trainer:
                 self._dreams.told.remember(*(part[:clean] for part in seen(net, state, on_the_way)))
             if ahead == depth:
                 break
-            kinds = self.dataset.things.told(self.net.kinds, batch.places[:, now + 1 + ahead])
-            code = slipped(self.average, self.rough, state, code, told, kinds, slips)
+            code = slipped(self.average, self.rough, state, code, told, slips)
             code = code if strays is None else strays.among(code)
             rough = self.rough.grain(state.lattice.new_empty(B, GRAINS, net.config.height, net.config.strip))
             state = worlds.step(net, state, told, code, zero, None if full else frames[:, now + ahead], rough)

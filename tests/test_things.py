@@ -1,0 +1,165 @@
+"""Things are cut out of footage by their own motion, and the network learns how they look from them alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small import MOTIONS, SMALL, footage
+
+from vj.errors import FootageError
+from vj.model.sprites import EXAMPLES, Sprites
+from vj.train import sprites
+from vj.train.footage import Footage
+from vj.train.learn import Learner, start
+from vj.train.roughness import Roughness
+from vj.train.sprites import FEW, LOOKS, Lessons
+from vj.train.things import find
+from vj.train.trainer import TrainConfig
+
+HUES = ((220, 40, 40), (40, 40, 220))
+TALL, WIDE, TOP = 32, 64, 24
+BANK = torch.tensor(MOTIONS)
+
+
+def posts(count: int = 400, every: int = 20, pace: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Red and blue posts 6 px wide, by turns by no rule, that pass at `pace` px a frame before a grey meadow that goes at 1,
+    under a sky with clouds; and their controls."""
+    random = np.random.default_rng(3)
+    red = random.random(count // every + 9) < 0.5
+    land = np.repeat(random.integers(122, 135, (TALL, (count + WIDE) // 4 + 2)), 4, 1).astype(np.uint8)
+    land[2:6] += np.repeat(60 * (random.random((count + WIDE) // 16 + 2) < 0.3), 16)[: land.shape[1]].astype(np.uint8)
+    frames = np.stack([land[:, at : at + WIDE] for at in range(count)])[..., None].repeat(3, 3)
+    near = np.zeros(count)
+    for post in range(every, count, every):
+        for at in range(post, min(post + 30, count)):
+            x = WIDE - pace * (at - post + 1)
+            frames[at, TOP:, max(x, 0) : max(x + 6, 0)] = HUES[int(not red[post // every])]
+        near[post : post + 4] = 0.9
+    controls = np.zeros((count, 6), np.float32)
+    controls[:, 0], controls[:, 3] = 1.0, near
+    return frames, controls
+
+
+def posting() -> Footage:
+    """The posts as prepared footage."""
+    frames, told = posts(900)
+    return Footage(replace(footage().card, clips=[{"name": "posts", "start": 0, "stop": 900}], count=900), frames, told)
+
+
+def test_a_thing_is_what_moves_as_one():
+    """Neither the meadow beside it nor the clouds, though they stand out as well."""
+    frames, told = posts()
+    net = Sprites(TALL, WIDE)
+    things = find(net, BANK, frames, told, [(0, 200), (200, 400)])
+    assert len(things.bands) >= 15 and (things.bands == 2).all() and (things.paces == 3).all()
+    assert (things.wide == 6).all() and things.strengths == pytest.approx(torch.full((len(things.bands),), 0.9))
+    assert not things.belongs[:, : TOP - 1].any() and things.belongs[:, TOP + 1 :, 1:5].all()
+    hue = things.colours[:, :, TOP + 1 :, 1:5].float().mean((2, 3))
+    red, blue = (hue[:, 0] > 3 * hue[:, 2]), (hue[:, 2] > 3 * hue[:, 0])
+    assert (red | blue).all() and red.any() and blue.any()
+
+
+def test_of_no_thing_is_anything_seen_beyond_its_piece():
+    frames, told = posts()
+    looked = []
+
+    class Frames:
+        shape = frames.shape
+
+        def __getitem__(self, at):
+            looked.append(at)
+            return frames[at]
+
+    find(Sprites(TALL, WIDE), BANK, Frames(), told, [(100, 131)])
+    assert looked and 100 <= min(looked) and max(looked) < 131
+
+
+def test_where_all_moves_up_and_down_too_there_are_none():
+    frames, told = posts()
+    bank = BANK.clone()
+    bank[1, 1] = 1.0
+    things = find(Sprites(TALL, WIDE), bank, frames, told, [(0, 400)])
+    assert not len(things.bands) and things.colours.shape[1:] == (3, TALL, things.belongs.shape[2])
+
+
+def test_too_few_things_are_a_sentence():
+    frames, told = posts(100)
+    net = Sprites(TALL, WIDE)
+    with pytest.raises(FootageError, match=r"Only \d things"):
+        Lessons(net, find(net, BANK, frames, told, [(0, 100)]), Roughness())
+    assert FEW > 9
+
+
+def test_a_band_without_things_is_left_to_the_dice():
+    frames, told = posts(900)
+    net = Sprites(TALL, WIDE)
+    Lessons(net, find(net, BANK, frames, told, [(0, 900)]), Roughness()).count(net)
+    assert net.known and net.knows(2) and not net.knows(0) and not net.knows(1)
+    assert net.paces[2, 0] == 3 and (net.examples[2, :, 1] == 6).all() and net.examples.shape[1] == EXAMPLES
+
+
+def test_sprites_alone_learn_and_first_what_things_are():
+    torch.set_num_threads(1)
+    film = posting()
+    learner = Learner(film, start(film, config=SMALL), TrainConfig(only="sprites", rate=3e-3))
+    trainer, mine = learner.trainer, learner.trainer._sprites
+    before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
+
+    def graded(name: str) -> float:
+        return float(torch.stack([mine.grade(trainer.share)[name].detach() for _ in range(12)]).mean())
+
+    early = graded("sprites")
+    learner.run(30)
+    assert graded("sprites") < 0.7 * early
+    assert trainer.losses.keys() == {"sprites"}
+    found = {name: value.clone() for name, value in trainer.net.sprites.encoder.state_dict().items()}
+    trainer.share = LOOKS
+    early = graded("velocity")
+    learner.run(30)
+    assert graded("velocity") < 0.9 * early
+    now = trainer.net.state_dict()
+    assert all(torch.equal(value, now["sprites.encoder." + name]) for name, value in found.items()), "it keeps its meaning"
+    assert {name.split(".")[0] for name, value in now.items() if not torch.equal(value, before[name])} == {"sprites"}
+    _, tensors = learner.publishable()
+    assert tensors["sprites.paces"][2, 0] == 3 and torch.equal(tensors["sprites.encoder.scale.running_mean"],
+                                                               now["sprites.encoder.scale.running_mean"])  # fmt: skip
+
+
+def test_the_critic_learns_and_things_are_drawn_so_that_it_is_wrong(monkeypatch):
+    """What is drawn as a mean is found out, and the decoder alone goes down that slope."""
+    monkeypatch.setattr(sprites, "GREEN", 12)
+    frames, told = posts(900)
+    torch.manual_seed(0)
+    net, rough = Sprites(TALL, WIDE), Roughness()
+    mine = Lessons(net, find(net, BANK, frames, told, [(0, 900)]), rough)
+    mine.count(net)
+    assert [("texture" in mine.grade(LOOKS)) for _ in range(13)] == [False] * 12 + [True]
+    things = mine._packed(torch.arange(12))
+    plain = torch.cat([things[:, :3].mean((2, 3), keepdim=True).expand_as(things[:, :3]), things[:, 3:]], 1)
+    for _ in range(40):
+        found = mine._criticised(plain, things)
+    assert found > 1.0, "it knows them apart"
+    before = [p.clone() for p in mine.critic.parameters()]
+    mine.grade(LOOKS)["texture"].backward()
+    reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert reached == {"decoder"}
+    assert any(not torch.equal(a, b) for a, b in zip(before, mine.critic.parameters(), strict=True)), "by its own lesson"
+
+
+def test_what_is_known_keeps_its_meaning():
+    """Who learns on goes on with what things are to it."""
+    frames, told = posts(900)
+    net = Sprites(TALL, WIDE)
+    things = find(net, BANK, frames, told, [(0, 900)])
+    Lessons(net, things, Roughness()).count(net)
+    mine = Lessons(net, things, Roughness())
+    assert mine.grade(0.0).keys() == {"sprites", "velocity"} and not any(p.requires_grad for p in net.encoder.parameters())
+
+
+def test_what_learns_all_leaves_sprites_alone():
+    torch.set_num_threads(1)
+    learner = Learner(footage(), start(footage(), config=SMALL))
+    before = {name: value.clone() for name, value in learner.trainer.net.sprites.state_dict().items()}
+    learner.run(3)
+    assert all(torch.equal(value, before[name]) for name, value in learner.trainer.net.sprites.state_dict().items())

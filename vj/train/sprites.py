@@ -1,0 +1,149 @@
+"""How `vj.model.sprites` learns: first to say in few numbers what things cut out of the footage are, and to draw them from these;
+then to make such numbers out of noise, from anywhere between the two towards the thing.
+
+What cannot be told in so few numbers, leaves and stones, would be drawn as their mean; so while these are learnt, a critic
+that sees but a few px learns to tell things drawn from things cut out, and things are drawn so that it is wrong.
+
+Sources: an autoencoder whose numbers are blurred by noise, so that what is near looks alike (Rombach et al. 2022 keep theirs
+small instead), with a critic of patches (VQGAN, Esser, Rombach, Ommer 2021); conditional flow matching (Lipman et al. 2023),
+times drawn from a logit-normal (Esser et al. 2024).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vj.errors import FootageError
+from vj.model.sprites import EXAMPLES, Sprites
+from vj.signals import BANDS
+from vj.train.roughness import Roughness
+from vj.train.things import Things
+
+EACH, LATENT = 24, 48  # things of a step, to be drawn, and to be made out of noise
+FEW = 24  # things of a band, fewer of which it is not learnt from
+LOOKS = 0.25  # share of the way in which it learns what things are, if it knows none yet
+BLURRED, SPOILT = 0.25, 0.1  # noise on what is told of a thing, to draw it, and to make it
+OFF = 0.1  # standard deviation by which the land's colours are told otherwise: else each picture's things would be known by them
+SHAPE, COLOUR, PACE, SURE = 3.0, 0.5, 0.1, 3.0  # weights of what belongs to a thing, its colours, its pace; of a logit
+EARLY = -0.2  # of the logit of the times, mean
+CRITICAL, GREEN = 0.1, 150  # weight of what the critic says, and first steps in which it only learns
+SLOPE, RATE, GRAIN = 0.2, 5e-4, 0.03  # of the critic; grain on what it sees
+AROUND = 4  # px around a thing that it looks at, too
+
+
+class Critic(nn.Module):
+    """Log odds that what stands in each 2 x 2 px was cut out of footage, by the px around."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(4, 32, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Conv2d(32, 48, 4, 2, 1), nn.LeakyReLU(SLOPE),
+            nn.Conv2d(48, 64, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Conv2d(64, 1, 1),
+        )  # fmt: skip
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        """seen (B, 4, tall, wide): colours, and half of what belongs to it, -1 or 1 -> (B, 1, tall / 2, wide / 2)."""
+        return self.layers(seen.contiguous(memory_format=torch.channels_last)).float()
+
+
+class Lessons:
+    """Lessons for `net` in these things."""
+
+    def __init__(self, net: Sprites, things: Things, rough: Roughness):
+        """FootageError if there are too few to learn from."""
+        self.net, self.rough = net, rough
+        many = torch.bincount(things.bands, minlength=len(BANDS)) >= FEW
+        if not many.any():
+            raise FootageError(
+                f"Only {len(things.bands)} things are seen to enter this footage whole, too few to learn how things look: "
+                "bring more of it, or one in which more enters at the right edge."
+            )
+        self.things = things.some(torch.nonzero(many[things.bands])[:, 0])
+        self._looks = not net.known
+        self._latents: torch.Tensor | None = None
+        self._asked = 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rough.random(1).item() * 2**31))
+            self.critic = Critic().to(net.paces.device, memory_format=torch.channels_last)
+        self._optimiser = torch.optim.AdamW(self.critic.parameters(), RATE, betas=(0.5, 0.95))
+
+    @torch.no_grad()
+    def count(self, net: Sprites) -> None:
+        """Tells the network how fast things are, how long they take, how strong and wide they are; bands of which too few are
+        known have none."""
+        net.paces.zero_()
+        net.lasts.copy_(self.things.lasts)
+        for band in self.things.bands.unique().tolist():
+            each = torch.nonzero(self.things.bands == band)[:, 0]
+            paces = self.things.paces[each]
+            net.paces[band] = torch.stack([paces.mean(), paces.std() + 1e-3])
+            some = each[(self.rough.random(EXAMPLES) * len(each)).long().cpu()]
+            net.examples[band] = torch.stack([self.things.strengths[some], self.things.wide[some]], 1)
+
+    def grade(self, share: float) -> dict[str, torch.Tensor]:
+        """As parts of a loss, at this share of the way (0..1)."""
+        looks = self._looks and share < LOOKS
+        self.net.encoder.train(looks).requires_grad_(looks)
+        if looks:
+            things = self._packed(self._some(EACH))
+            return {"sprites": self._off(self._drawn(self.net.encoder(things)), things)}
+        if self._latents is None:  # from now on what things are keeps its meaning
+            every = torch.arange(len(self.things.bands)).split(256)
+            with torch.no_grad():
+                self._latents = torch.cat([self.net.encoder(self._packed(part)) for part in every])
+        which = self._some(EACH)
+        things, drawn = self._packed(which), self._drawn(self._latents[which])
+        parts = {"sprites": self._off(drawn, things), "velocity": self._made(self._some(LATENT))}
+        found = self._criticised(drawn, things)
+        self._asked += 1
+        return parts | ({"texture": CRITICAL * found} if self._asked > GREEN else {})
+
+    def _some(self, count: int) -> torch.Tensor:
+        return (self.rough.random(count) * len(self.things.bands)).long().cpu()
+
+    def _packed(self, which: torch.Tensor) -> torch.Tensor:
+        things, device = self.things, self.net.paces.device
+        parts = things.colours[which].float(), things.belongs[which, None].float(), things.paces[which], things.bands[which]
+        return self.net.packed(*(part.to(device) for part in parts))
+
+    def _drawn(self, latents: torch.Tensor) -> torch.Tensor:
+        """Things drawn from what is told of them."""
+        return self.net.decoder(latents + BLURRED * self.rough.grain(latents))
+
+    def _criticised(self, drawn: torch.Tensor, things: torch.Tensor) -> torch.Tensor:
+        """The critic learns; how easily it finds that things are drawn, its own weights not reached."""
+        belongs = torch.sigmoid(2 * SURE * drawn[:, 3:4])
+        belongs = (belongs > 0.5).float() + belongs - belongs.detach()  # rounded, but sloped as if it were not
+        mine = torch.cat([drawn[:, :3] * belongs.detach(), belongs - 0.5], 1)
+        true = torch.cat([things[:, :3], things[:, 3:4] / 2], 1)
+        near = F.max_pool2d((things[:, 3:4] > 0).float(), 2 * AROUND + 1, 1, AROUND)
+        counts = F.max_pool2d(near, 2)
+        counts = counts / counts.sum().clamp(min=1)
+        seen = [self.critic(each + GRAIN * self.rough.grain(each)) for each in (true, mine.detach())]
+        loss = ((F.softplus(-seen[0]) + F.softplus(seen[1])) * counts).sum()
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimiser.step()
+        self.critic.requires_grad_(False)
+        says = self.critic(mine + GRAIN * self.rough.grain(mine))
+        self.critic.requires_grad_(True)
+        return (F.softplus(-says) * counts).sum()
+
+    def _off(self, drawn: torch.Tensor, things: torch.Tensor) -> torch.Tensor:
+        """How ill things are drawn."""
+        belongs = (things[:, 3:4] > 0).float()
+        shape = F.binary_cross_entropy_with_logits(SURE * drawn[:, 3:4], belongs)
+        colour = ((drawn[:, :3] - things[:, :3]).abs() * belongs).sum() / (3 * belongs.sum()).clamp(min=1)
+        pace = (drawn[:, 4].mean((1, 2)) - things[:, 4].mean((1, 2))).square().mean()
+        return SHAPE * shape + COLOUR * colour + PACE * pace
+
+    def _made(self, which: torch.Tensor) -> torch.Tensor:
+        """The mean squared error of where the network goes."""
+        things, device, latents = self.things, self.net.paces.device, self._latents[which]
+        parts = (things.bands[which], things.strengths[which], things.land[which], things.wide[which])
+        bands, strengths, land, wide = (part.to(device) for part in parts)
+        wanted = self.net.wanted(bands, strengths, land + OFF * self.rough.grain(land), wide)
+        thing = latents + SPOILT * self.rough.grain(latents)
+        noise, time = self.rough.grain(thing), torch.sigmoid(self.rough.grain(strengths) + EARLY)
+        way = time.view(-1, 1, 1, 1)
+        return (self.net.velocity((1 - way) * noise + way * thing, time, wanted) - (thing - noise)).square().mean()
