@@ -45,6 +45,15 @@ def test_dice_that_tell_too_seldom_or_too_often_are_moved(generator, monkeypatch
     assert np.array_equal(generator.dice.odds, moved)
 
 
+def test_dice_are_evened_as_if_no_things_were_known(generator, monkeypatch):
+    """For what the footage tells is of things, too."""
+    seen, draw = [], generator.dice.draw
+    generator.net.sprites.paces.fill_(1.0)
+    monkeypatch.setattr(generator.dice, "draw", lambda image, past, told: seen.append(told[0, 3]) or draw(image, past, told))
+    odds.even(generator, footage(), rounds=1, frames=60)
+    assert max(seen) > 0.9
+
+
 def test_the_odds_decide_what_is_told(generator):
     def share(log_odds):
         generator.net.prior.odds.fill_(log_odds)

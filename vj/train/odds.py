@@ -58,6 +58,7 @@ def rates(told: np.ndarray) -> np.ndarray:
 def even(generator: Generator, footage: Footage, rounds: int = ROUNDS, frames: int = FRAMES, seed: int = 0) -> np.ndarray:
     """Moves the odds of the generator's dice in place, to the mean of the last half of the rounds: float32 (2, rows)."""
     random, prior = np.random.default_rng(seed), generator.net.prior
+    generator.net.sprites.forget()  # the footage's cells are told of things, too: so the dice are to draw all
     told, kept = tells(generator.exact, footage, max(frames // STRETCH, 1) * 3, seed), []
     wanted, changes = _logit(rates(told)), frames * (told[1:] != told[:-1]).mean(0) / 2
     believed = STEP * changes / (changes + FEW) * (told.mean(0) >= QUIET)
