@@ -228,19 +228,22 @@ def test_things_are_made_ahead_a_step_each_frame(monkeypatch):
     assert len(mine._ready[2]) == READY - 1 and sum(asked.values()) == whole + 1, "the next is begun"
 
 
-def test_what_nobody_would_see_is_not_let_in(monkeypatch):
-    """Too small, or of the land's own colour: another is made instead, but no more than a few."""
-    net = knowing(Net(SMALL))
-    mine = Passing(net)
+def test_what_nobody_would_see_does_not_wait_to_be_let_in(monkeypatch):
+    """Too small, or of the land's own colour: another is made instead."""
+    mine = Passing(knowing(Net(SMALL)))
     colours = torch.ones(1, 9)
     made = iter([post(level=1.05), post(wide=1), post(level=0.3)])
     monkeypatch.setattr(passings.Making, "go_on", lambda self: next(made))
-    assert mine._taken(2, 0.9, colours).colours.max() == pytest.approx(0.3)
-    always = post(level=1.0)
-    monkeypatch.setattr(passings.Making, "go_on", lambda self: always)
-    assert mine._taken(2, 0.9, colours) is always
-    mine._prepare(colours)
-    assert not any(mine._ready) and mine._making is None
+    waits = []
+    for _ in range(3):
+        mine._prepare(colours)
+        waits.append(sum(len(ready) for ready in mine._ready))
+    assert waits == [0, 0, 1] and mine._making is None
+
+
+def test_if_none_waits_one_is_made_at_once():
+    mine = Passing(knowing(Net(SMALL)))
+    assert isinstance(mine._taken(1, 0.9, torch.ones(1, 9)), Sprite) and not any(mine._ready)
 
 
 def test_in_a_quick_rhythm_narrow_things_come():

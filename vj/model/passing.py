@@ -22,7 +22,7 @@ BEGINS, RISES, RESTS = 0.3, 0.25, 0.15  # the entry control from which a thing b
 CALM = 0.8  # of the noise things are made of: at 1 they are more various, and less whole
 HELD, AGAIN = 0.5, 2.0  # a control held so high lets in another after so many times what one takes to enter
 SEEN = 8  # px at the edge in which a thing is seen to enter
-FAINT, SMALL, TRIES = 0.15, 24, 4  # mean difference from the land, in the picture's mean, and px, below which a thing is none
+FAINT, SMALL = 0.15, 24  # mean difference from the land, in the picture's mean, and px, below which a thing is none
 READY = 4  # things of each band that wait to be let in
 ROOM = 1.5  # times as wide as the way to the next, at the rhythm of the last ones, a thing may be
 RHYTHM = 0.5  # how much the newest gap counts in that
@@ -163,15 +163,12 @@ class Passing:
     # ------------------------------------------------------------------------------------------------ making things
     def _taken(self, band: int, strength: float, colours: torch.Tensor) -> Sprite:
         """A thing that waits: of those that leave room for the next, the stronger the more is told. If none waits, it is made
-        now."""
+        now, which takes as long as a frame or two, and is taken as it is."""
         ready = self._ready[band]
-        for _ in range(0 if ready else TRIES):
+        if not ready:
             making, made = self._started(band, colours), None
             while made is None:
                 made = making.go_on()
-            if _stands_out(made, band, colours):
-                break
-        if not ready:
             return made
         room = self._room(band)
         fits = [each for each in ready if each[1].width <= room] or [min(ready, key=lambda each: each[1].width)]
