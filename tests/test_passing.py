@@ -137,6 +137,62 @@ def test_nothing_of_it_is_left_behind(generator):
         assert land.max() < 0.6
 
 
+def test_what_is_uncovered_is_what_lies_beside_it():
+    """Never a copy of the thing that was there: the land to the right of it, or, at the edge, to the left."""
+    lattice = torch.arange(12.0).expand(1, 3, 2, 12).clone()
+    before, there = torch.zeros(2, 12, dtype=torch.bool), torch.zeros(2, 12, dtype=torch.bool)
+    before[0, 4:8], before[1, 9:], there[0, 1:5], there[1, 6:9] = True, True, True, True
+    moved = lattice.roll(-1, 3)  # all else goes by 1 px
+    guests = passings.Guests(there, there.long(), there & False, lattice[0] * 0, before)
+    whole, classes = torch.tensor([[[1, 0], [3, 0]]]), there.long()[None]
+    out = worlds._uncovered(lattice, moved, classes, whole, guests)[0, 0]
+    assert out[0, 5:7].tolist() == [8.0, 8.0] and out[0, 7] == 8 and out[0, 0] == 1
+    assert out[1, 9:].tolist() == [8.0, 8.0, 8.0]
+
+
+def test_what_is_uncovered_is_filled_in_each_step(generator, monkeypatch):
+    monkeypatch.setattr(worlds, "HOMING", 0.0)
+    monkeypatch.setattr(worlds, "_uncovered", lambda lattice, moved, *rest: moved * 0 + 0.7)
+    generator.step(NEAR)
+    generator.step(GO)
+    left = generator.world.lattice[0, :, :, : WIDE // 2][:, ~generator.passing.there[:, : WIDE // 2]]
+    assert (left - 0.7).abs().median() < 0.01
+
+
+def test_whatever_comes_out_from_behind_a_thing_is_where_it_is(generator, monkeypatch):
+    generator.step(NEAR)
+    step = worlds.hidden.step
+
+    def spoilt(*given):
+        moved, classes, behind = step(*given)
+        return moved * 0 + 0.9, classes * 0, behind
+
+    monkeypatch.setattr(worlds.hidden, "step", spoilt)
+    for _ in range(3):
+        generator.step(GO)
+        there = generator.passing.there
+        assert (generator.world.classes[0][there] == 3).all() and generator.world.lattice[0][:, there].max() < 0.5
+
+
+def test_nearer_things_stand_before_farther_ones(generator):
+    far, near = post(wide=8, pace=1.0, level=0.5, top=4), post(wide=4, pace=3.0, level=2.0, top=4)
+    sprites = iter([near, far])  # which has come later, too
+    generator.passing._taken = lambda band, strength, colours: next(sprites)
+    generator.step(Controls(speed=1.0, near=0.9, far=0.0))
+    generator.step(Controls(speed=1.0, far=0.9))
+    owner = generator.passing._owner
+    assert (owner == 1).sum() == near.belongs.sum() and (owner == 2).any()
+    generator.reset(0)
+    sprites = iter([far, near])
+    generator.step(Controls(speed=1.0, far=0.9))
+    for _ in range(7):
+        generator.step(GO)
+    generator.step(NEAR)
+    generator.step(GO)
+    owner = generator.passing._owner
+    assert (owner == 2).sum() == near.belongs.sum() and 0 < (owner == 1).sum() < far.belongs.sum()
+
+
 def test_what_comes_out_from_behind_another_is_itself(generator, monkeypatch):
     """A farther thing that a nearer one has passed is whole again."""
     monkeypatch.setattr(worlds, "HOMING", 0.0)
