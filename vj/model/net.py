@@ -5,9 +5,9 @@ among a small bank of displacements; nobody tells it that the foreground is fast
 the light changes. `Painter` fills what has just entered at the leading (right) edge: pixel by pixel it goes on with what
 is beside it, copied whole, or paints. What to paint is told by a code of two groups of four digits for each four rows,
 and only where that is worth it: fields and sky go on untold and never blur, a tree is told. `Encoder` finds code and worth
-in footage (training only). `Prior` learns which codes follow which, given the controls: at the show all that enters is
-drawn from it. `Sprites` (vj.model.sprites) makes what a drum lets in, whole. `Mender` (vj.model.mender) puts right what goes
-wrong. Knows no time, no files.
+in footage (training only). `Prior` learns which codes follow which, given the controls: from it what enters is drawn at the
+show. `Sprites` (vj.model.sprites) makes what a drum lets in, whole. `Mender` (vj.model.mender) puts right what goes wrong.
+Knows no time, no files.
 
 Sources: hard choice among transported copies after CDNA (Finn, Goodfellow, Levine 2016) and SDC-Net; finite scalar
 quantisation (Mentzer et al. 2023); FiLM (Perez et al. 2018); noise level told to the network (DIAMOND, Alonso et al.

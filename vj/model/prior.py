@@ -1,4 +1,5 @@
-"""Draws the code of what enters, frame by frame, from the learnt prior: the only dice of the show.
+"""Draws the code of what enters, frame by frame, from the learnt prior: of the land, and of things where none are known whole
+(vj.model.sprites).
 
 The rows of a strip are drawn one after another from the top, each told what was drawn above it. That is 24 tiny steps,
 for which numpy is several times quicker than torch; the dice are numpy's too, so a seed repeats on every device.
