@@ -7,6 +7,7 @@ from vj.model.net import ModelConfig
 from vj.train import adversary
 from vj.train.dataset import Usual
 from vj.train.footage import Footage, FootageCard
+from vj.train.learn import Learner, start
 
 SMALL = ModelConfig(
     height=32, width=64, classes=4, widths=(8, 8, 8), strip=16, painter=8, prior=16, glance=8, over_rows=16, look=24, seeds=3
@@ -29,6 +30,14 @@ def footage(count: int = 120, height: int = 32, width: int = 64) -> Footage:
     controls[:, 4:] = Usual(*usual.values()).measure(torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255)
     card = FootageCard(height, width, 24.0, count, [{"name": "blocks", "start": 0, "stop": count}], [], usual, MOTIONS)
     return Footage(card, frames, controls)
+
+
+def weights():
+    """Card and tensors after three steps."""
+    torch.set_num_threads(1)
+    learner = Learner(footage(), start(footage(), config=SMALL))
+    learner.run(3)
+    return learner.publishable()
 
 
 def hasten(monkeypatch, learner: type, longest: int) -> None:

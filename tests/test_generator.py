@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import SMALL, footage
+from small import SMALL, footage, weights
 
 from vj.errors import WeightsError
 from vj.model import world as worlds
@@ -18,12 +18,9 @@ from vj.view import WINDOW, View
 GO = Controls(speed=1.0, near=0.5)
 
 
-@pytest.fixture(scope="module")
-def weights():
-    torch.set_num_threads(1)
-    learner = Learner(footage(), start(footage(), config=SMALL))
-    learner.run(3)
-    return learner.publishable()
+@pytest.fixture(scope="module", name="weights")
+def _weights():
+    return weights()
 
 
 def run(generator, count=12, controls=GO):

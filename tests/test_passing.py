@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import SMALL, footage
+from small import SMALL, footage, weights
 
 from vj.model import passing as passings
 from vj.model import world as worlds
@@ -14,7 +14,7 @@ from vj.model.net import Net
 from vj.model.passing import READY, RESTS, Entering, Passing
 from vj.model.sprites import LATENTS, STEPS, WANTED, Making, Sprite, Sprites, scene
 from vj.signals import Controls
-from vj.train.learn import Learner, adopt_footage, start
+from vj.train.learn import adopt_footage, start
 
 TALL, WIDE = SMALL.height, SMALL.width
 GO, NEAR = Controls(speed=1.0), Controls(speed=1.0, near=0.9)
@@ -47,12 +47,9 @@ def knowing(net: Net) -> Net:
     return net
 
 
-@pytest.fixture(scope="module")
-def weights():
-    torch.set_num_threads(1)
-    learner = Learner(footage(), start(footage(), config=SMALL))
-    learner.run(3)
-    return learner.publishable()
+@pytest.fixture(scope="module", name="weights")
+def _weights():
+    return weights()
 
 
 @pytest.fixture
@@ -85,6 +82,13 @@ def test_where_a_control_is_held_things_go_on_entering():
     assert [at for at, row in enumerate(controls([0, *[0.9] * 30])) if entering.turn(row)[2]] == [1, 11, 21]
     entering = Entering(np.full(3, 5.0), again=2.0)
     assert [at for at, row in enumerate(controls([0, *[0.4] * 30])) if entering.turn(row)[2]] == [1]
+
+
+def test_how_long_things_take_is_what_the_newest_weights_say(generator):
+    generator.step(GO)
+    generator.net.sprites.lasts.fill_(7.0)
+    generator.step(GO)
+    assert (generator.passing._entering.lasts == 7).all()
 
 
 def test_a_thing_comes_in_column_by_column_and_leaves_whole(generator):

@@ -59,6 +59,14 @@ def test_large_tensors_travel_as_bytes_and_are_the_same_when_they_travel_again(t
     assert (tmp_path / "once").stat().st_size < 226_000 + 8 * 200_000 + 2000
 
 
+def test_steps_that_are_not_of_its_rows_are_a_sentence(tmp_path):
+    card = json.dumps({"architecture": "test", "height": 96, "width": 160, "fps": 15.0, "controls": ["speed"]})
+    tensors = {"a": torch.zeros(4, 3, dtype=torch.int8), "a|scale": torch.ones(7)}
+    safetensors.torch.save_file(tensors, tmp_path / "w", {"card": card})
+    with pytest.raises(WeightsError, match="damaged"):
+        read(tmp_path / "w")
+
+
 def test_not_finite_is_never_written_and_old_file_stays(tmp_path):
     path = tmp_path / "w.safetensors"
     write(path, CARD, tensors())

@@ -177,7 +177,7 @@ def _learn(add: argparse.ArgumentParser) -> None:
                                            "tidying", "sprites"),
                      help="refine one part: picture; what moves; what fills the edge; the same against a critic of dreams; that "
                      "and its codes; the dice; these by their own dreams too; what mends; the same by dreams too; "
-                          "what makes the things that enter")
+                     "what makes the things that enter")
 
 
 def _footage(add: argparse.ArgumentParser) -> None:

@@ -69,7 +69,10 @@ def read(path: str | os.PathLike) -> tuple[Card, dict[str, torch.Tensor]]:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path} holds numbers that are not finite, in {name}: use another copy or train anew.")
-    return card, _whole(tensors)
+    try:
+        return card, _whole(tensors)
+    except RuntimeError as error:  # steps that are not of its rows
+        raise WeightsError(f"{path} is damaged ({_short(error)}): use another copy, or train anew.") from error
 
 
 def write(path: str | os.PathLike, card: Card, tensors: dict[str, torch.Tensor], halved: bool = False) -> None:

@@ -103,6 +103,7 @@ class Passing:
         """What is where after a step under these controls (1, 6), from this picture (1, 3, H, W), phase (1, K, 2) as World has
         it; None: nothing is, nor was."""
         told = controls[0].cpu().numpy()
+        self._entering.lasts = self.net.sprites.lasts.cpu().numpy()  # newer weights may have come
         since = self._entering.since
         begins = self._entering.turn(told) & self.known
         if self.known.any():
