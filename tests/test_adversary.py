@@ -7,7 +7,8 @@ import torch
 from small import SMALL, bright, footage, hasten, lesson, watched
 
 from vj.model import world as worlds
-from vj.model.net import CODE_DIMS, GRAINS
+from vj.model.net import CODE_DIMS
+from vj.model.planes import GRAINS
 from vj.train import adversary, dreaming, trainer
 from vj.train.learn import Learner, start
 from vj.train.roughness import Roughness

@@ -12,7 +12,6 @@ from vj.model.net import (
     CODES,
     DIGITS,
     GRAINLESS,
-    GRAINS,
     GRAINY,
     GROUPS,
     Net,
@@ -21,6 +20,7 @@ from vj.model.net import (
     levels,
     told_groups,
 )
+from vj.model.planes import GRAINS
 from vj.model.prior import Dice
 from vj.model.transport import PROPOSALS
 from vj.train.losses import unlikeness

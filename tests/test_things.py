@@ -10,11 +10,12 @@ from small import MOTIONS, SMALL, footage
 from vj.errors import FootageError
 from vj.model.sprites import EXAMPLES, Sprites
 from vj.train import sprites
+from vj.train import things as things_cut
 from vj.train.footage import Footage
 from vj.train.learn import Learner, start
 from vj.train.roughness import Roughness
 from vj.train.sprites import FEW, LOOKS, Lessons
-from vj.train.things import find
+from vj.train.things import Things, find
 from vj.train.trainer import TrainConfig
 
 HUES = ((220, 40, 40), (40, 40, 220))
@@ -22,7 +23,7 @@ TALL, WIDE, TOP = 32, 64, 24
 BANK = torch.tensor(MOTIONS)
 
 
-def posts(count: int = 400, every: int = 20, pace: int = 3, stones: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def posts(count: int = 400, every: int = 20, pace: float = 3, stones: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Red and blue posts 6 px wide, by turns by no rule, that pass at `pace` px a frame before a grey meadow that goes at 1,
     under a sky with clouds; and their controls. stones: on the meadow, as dark as posts and in their rows."""
     random = np.random.default_rng(3)
@@ -36,7 +37,7 @@ def posts(count: int = 400, every: int = 20, pace: int = 3, stones: bool = False
     near = np.zeros(count)
     for post in range(every, count, every):
         for at in range(post, min(post + 30, count)):
-            x = WIDE - pace * (at - post + 1)
+            x = WIDE - round(pace * (at - post + 1))
             frames[at, TOP:, max(x, 0) : max(x + 6, 0)] = HUES[int(not red[post // every])]
         near[post : post + 4] = 0.9
     controls = np.zeros((count, 6), np.float32)
@@ -61,6 +62,44 @@ def test_a_thing_is_what_moves_as_one():
     hue = things.colours[:, :, TOP + 1 :, 1:5].float().mean((2, 3))
     red, blue = (hue[:, 0] > 3 * hue[:, 2]), (hue[:, 2] > 3 * hue[:, 0])
     assert (red | blue).all() and red.any() and blue.any()
+
+
+def test_what_stood_before_it_once_is_not_in_its_picture():
+    """All of the passage is looked at, not one frame alone."""
+    frames, told = posts()
+    for post in range(20, 400, 20):
+        if post + 7 < 400:
+            frames[post + 7, TOP + 2 : TOP + 5, WIDE - 24 : WIDE - 18] = (20, 220, 20)  # when all of it has just entered
+    things = find(Sprites(TALL, WIDE), BANK, frames, told, [(0, 200), (200, 400)])
+    green = things.colours[:, 1, TOP + 2 : TOP + 5, 1:5] > things.colours[:, [0, 2], TOP + 2 : TOP + 5, 1:5].amax(1)
+    assert len(things.bands) >= 15 and things.belongs[:, TOP + 2 : TOP + 5, 1:5].all() and not green.any()
+
+
+def test_its_pace_is_found_finer_than_classes_are():
+    frames, told = posts(pace=2.75)
+    things = find(Sprites(TALL, WIDE), BANK, frames, told, [(0, 200), (200, 400)])
+    assert len(things.bands) >= 15 and things.paces.mean() == pytest.approx(2.75, abs=0.06)
+
+
+def test_a_bit_of_a_thing_is_none(monkeypatch):
+    """One that stands as others do, and is not much smaller, is."""
+    belongs = torch.zeros(12, TALL, 16, dtype=torch.bool)
+    belongs[:10, 20:30, :6] = True
+    belongs[10, 28:30, :3], belongs[11, 4:14, :6] = True, True  # a crumb; one that hangs in the air
+    none = torch.zeros(12)
+    parts = Things(none, belongs, torch.zeros(12, dtype=torch.int64), none, none, none, none)
+    assert things_cut._whole(parts).tolist() == [True] * 10 + [False] * 2
+    monkeypatch.setattr(things_cut, "_whole", lambda things: torch.arange(len(things.bands)) == 2)
+    frames, told = posts(200)
+    assert len(find(Sprites(TALL, WIDE), BANK, frames, told, [(0, 200)]).bands) == 1
+
+
+def test_what_stands_on_the_same_ground_is_of_it():
+    """Not what hangs above, nor a crumb."""
+    fits = np.zeros((TALL, 30), bool)
+    fits[12:28, 2:8], fits[16:28, 12:16], fits[2:8, 18:26], fits[26:28, 28] = True, True, True, True
+    belongs = things_cut._standing(fits, fits, np.ones(TALL, bool))
+    assert belongs[12:28, 2:8].all() and belongs[16:28, 12:16].all() and not belongs[:, 18:].any()
 
 
 def test_what_stands_out_beside_it_but_goes_otherwise_is_not_its_own():
@@ -113,7 +152,7 @@ def test_sprites_alone_learn_and_first_what_things_are():
     torch.set_num_threads(1)
     film = posting()
     learner = Learner(film, start(film, config=SMALL), TrainConfig(only="sprites", rate=3e-3))
-    trainer, mine = learner.trainer, learner.trainer._sprites
+    trainer, mine = learner.trainer, learner.trainer._whole
     before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
 
     def graded(name: str) -> float:

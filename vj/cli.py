@@ -174,10 +174,10 @@ def _learn(add: argparse.ArgumentParser) -> None:
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
     add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
     add.add_argument("--only", choices=("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender",
-                                           "tidying", "sprites"),
+                                           "tidying", "sprites", "land"),
                      help="refine one part: picture; what moves; what fills the edge; the same against a critic of dreams; that "
                      "and its codes; the dice; these by their own dreams too; what mends; the same by dreams too; "
-                     "what makes the things that enter")
+                     "what makes the things that enter; and the land behind them")
 
 
 def _footage(add: argparse.ArgumentParser) -> None:

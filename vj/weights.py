@@ -24,7 +24,7 @@ log = logging.getLogger("vj")
 LARGEST = 2**31  # bytes; a larger file is not ours
 SUFFIX = ".safetensors"
 HALVED = 1024  # values from which on a tensor is kept as float16 in files that travel
-ROUNDED, SCALE = 50_000, "|scale"  # and as int8, in steps of each row's own; what is added to its name for those
+ROUNDED, SCALE = 20_000, "|scale"  # and as int8, in steps of each row's own; what is added to its name for those
 
 
 @dataclass(frozen=True, slots=True)

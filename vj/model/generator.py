@@ -5,22 +5,22 @@ is taken from those that are kept beside the weights.
 """
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 import torch
 
 from vj.errors import WeightsError
-from vj.model import laid, planes
+from vj.model import laid
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.net import ModelConfig, Net
+from vj.model.land import Laying
+from vj.model.net import CODE_DIMS, ModelConfig, Net
 from vj.model.passing import RESTS, Passing
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-11"
+ARCHITECTURE = "transport-12"
 
 
 TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the show
@@ -72,11 +72,11 @@ class Generator:
         self.exact = copy.deepcopy(self.net)  # float32, what fades are computed in
         if self.half:
             net = self.net
-            for part in (net.trunk, net.painter, net.prior.glance, net.mender, net.sprites.decoder, net.sprites.velocity):
+            for part in (net.trunk, net.painter, net.prior.glance, net.mender, *_makers(net)):
                 part.to(torch.bfloat16)
         if device == "cpu":
             laid.settle(self.net)
-        self.dice, self.passing = Dice(self.net), Passing(self.net)
+        self.dice, self.passing, self.laying = Dice(self.net), Passing(self.net), Laying(self.net.land)
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet = torch.zeros(1, device=device)
         self.view = view_of(card)
@@ -96,42 +96,46 @@ class Generator:
         """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
         self.dice.seed(seed)
         self.passing.seed(seed)
+        self.laying.seed(seed)
         chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
-        return _pixels(frame)
+        return _pixels(frame[0].cpu().numpy())
 
     @torch.inference_mode()
     def step(self, controls: Controls) -> ModelFrame:
         """The next frame under these controls. Everything but the dice and the first picture is learnt."""
         self._advance_fade()
-        told = torch.from_numpy(controls.vector())[None].to(self.device)
-        self.world = self._imagined(told)
-        flow = np.take(-self.world.moved[0].cpu().numpy(), self.world.classes[0].cpu().numpy(), axis=0)
-        return ModelFrame(_pixels(self.world.shown[0]), flow, self.version, self.view)
-
-    def _imagined(self, told: torch.Tensor) -> worlds.World:
-        """The next world. Where things are known, they pass as the controls let them in, and the dice draw the land alone, as if
-        nothing stood or entered there."""
-        net, world, land = self.net, self.world, told
-        image, there = world.shown[0], self.passing.there.to(self.device)
-        guests = self.passing.turn(image, world.phase, told)
-        if guests is not None:
-            image = worlds.veiled(image, there, planes.median(image[..., ::4]))
-        known = torch.from_numpy(self.passing.known).to(self.device)
-        if known.any():
-            land = torch.cat([told[:, :1], torch.where(known, told[:, 1:4].clamp(max=RESTS), told[:, 1:4]), told[:, 4:]], 1)
-        code = self.dice.draw(image, world.codes, land)
-        carried = worlds.carry(net, world, told, code, self._quiet, guests=guests)
+        net, world, told = self.net, self.world, torch.from_numpy(controls.vector())[None].to(self.device)
+        whole, busy = self.whole, False
+        if whole:
+            busy, code = self.laying.turn(world.lattice, controls.speed), torch.zeros_like(world.codes[:, :CODE_DIMS])
+        else:
+            self.laying.leave()
+            code = self.dice.draw(world.shown[0], world.codes, self._of_land(told))
+        self.passing.turn(world.shown[0], told, busy)
+        carried = worlds.carry(net, world, told, code, self._quiet, alone=whole)
         self.passing.lit(carried.light)
-        seen = carried
-        if guests is not None:
-            seen = replace(carried, moved=worlds.veiled(carried.moved, guests.there, carried.usual[:, 1]))
-        strip = worlds.enter(net, seen, code, self.dice.grain())[0]
-        if guests is not None:
-            edge = np.s_[..., -strip.shape[3] :]
-            strip = torch.where(guests.there[edge], carried.moved[edge], strip)
-        return worlds.settle(net, world, carried, strip, told, code, None if guests is None else guests.there)
+        if whole:
+            self.laying.lit(carried.light)
+            strip = self.laying.fill(carried.moved, carried.opened)
+        else:
+            strip = worlds.enter(net, carried, code, self.dice.grain())[0]
+        self.world = world = worlds.settle(net, world, carried, strip, told, code, whole)
+        picture, pace = self.passing.over(world.shown[0][0].cpu().numpy())
+        flow = np.take(-world.moved[0].cpu().numpy(), world.classes[0].cpu().numpy(), axis=0)
+        flow[..., 0] = np.where(np.isnan(pace), flow[..., 0], -controls.speed * pace)
+        return ModelFrame(_pixels(picture), flow, self.version, self.view)
+
+    @property
+    def whole(self) -> bool:
+        """Whether land and things are known, and so what enters is made whole; else dice draw it frame by frame."""
+        return self.net.land.known and bool(self.passing.known.all())
+
+    def _of_land(self, told: torch.Tensor) -> torch.Tensor:
+        """What the dice are told (1, 6): where things are known, nothing enters but the land."""
+        known = torch.from_numpy(self.passing.known).to(self.device)
+        return torch.cat([told[:, :1], torch.where(known, told[:, 1:4].clamp(max=RESTS), told[:, 1:4]), told[:, 4:]], 1)
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.
@@ -168,12 +172,17 @@ class Generator:
         self._fade = (goal, left - 1) if left > 1 else None
 
 
+def _makers(net: Net) -> list[torch.nn.Module]:
+    """All that is asked but now and then."""
+    return [net.sprites.decoder, net.sprites.velocity, net.land.decoder, net.land.velocity]
+
+
 def _fading(net: Net) -> dict[str, torch.Tensor]:
     """All that goes over from old weights to new ones by and by."""
     parameters = {name: p.detach() for name, p in net.named_parameters() if not name.startswith(TRAINING)}
     return parameters | {name: getattr(net, name) for name in FADED}
 
 
-def _pixels(frame: torch.Tensor) -> np.ndarray:
-    """(1, 3, H, W) 0..1 -> uint8 (H, W, 3)."""
-    return (frame[0] * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+def _pixels(frame: np.ndarray) -> np.ndarray:
+    """(3, H, W) 0..1 -> uint8 (H, W, 3)."""
+    return np.ascontiguousarray(np.rint(frame * 255).astype(np.uint8).transpose(1, 2, 0))

@@ -1,12 +1,13 @@
 """The network: it sees its own last frames and the controls, and says what the next frame is made of.
 
-Six parts. `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
+Its parts: `Trunk` looks at the whole picture and says for each pixel which motion class carries it (a hard choice
 among a small bank of displacements; nobody tells it that the foreground is faster), which pixels to touch up, and how
 the light changes. `Painter` fills what has just entered at the leading (right) edge: pixel by pixel it goes on with what
 is beside it, copied whole, or paints. What to paint is told by a code of two groups of four digits for each four rows,
 and only where that is worth it: fields and sky go on untold and never blur, a tree is told. `Encoder` finds code and worth
 in footage (training only). `Prior` learns which codes follow which, given the controls: from it what enters is drawn at the
-show. `Sprites` (vj.model.sprites) makes what a drum lets in, whole. `Mender` (vj.model.mender) puts right what goes wrong.
+show. `Sprites` (vj.model.sprites) makes what a drum lets in, whole; `Land` (vj.model.land) what enters behind it. `Mender`
+(vj.model.mender) puts right what goes wrong.
 Knows no time, no files.
 
 Sources: hard choice among transported copies after CDNA (Finn, Goodfellow, Levine 2016) and SDC-Net; finite scalar
@@ -25,7 +26,9 @@ from torch import nn
 
 from vj.model import planes
 from vj.model.laid import Conv, Laid, linear
+from vj.model.land import Land
 from vj.model.mender import Mender
+from vj.model.planes import GRAINS
 from vj.model.sprites import Sprites
 from vj.model.transport import PROPOSALS, drawn_on
 
@@ -59,7 +62,7 @@ CODE_LEVELS = 5
 DIGITS, GROUPS = 4, 2  # a code's dimensions in each group, and its groups, drawn one after the other
 CODE_DIMS = DIGITS * GROUPS
 CODES = CODE_LEVELS**DIGITS  # values of a group
-GRAINS, GRAINY = 2, 0.2  # of what is painted or goes on smoothly: fine and coarse, and their largest standard deviation
+GRAINY = 0.2  # largest standard deviation of the grain of what is painted or goes on smoothly
 GRAINLESS = 5.0  # its logit is less by this: at first there is next to none
 USUALLY = slice(20, 24)  # of the painter's channels: the logit of its row's median, for each of 2x2 px
 DRAFT, DRAFTED = 16, 16  # channels, and px at the right edge, of what the painter first makes of the code
@@ -420,7 +423,7 @@ def _inside(rows: int, bands: tuple[tuple[float, float], ...], device: torch.dev
 
 
 class Net(nn.Module):
-    """Trunk, light, painter, encoder, prior, mender and sprites, with the bank of displacements that fits the footage."""
+    """Trunk, light, painter, encoder, prior, mender, sprites and land, with the bank of displacements that fits the footage."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -432,6 +435,7 @@ class Net(nn.Module):
         self.prior = Prior(config)
         self.mender = Mender()
         self.sprites = Sprites(config.height, config.width)
+        self.land = Land(config.height)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))

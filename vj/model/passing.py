@@ -1,30 +1,40 @@
 """What passes: things that the music lets in, from their first column at the leading edge until the last has left the picture.
 
-A thing begins where its band's entry control rises. It was made before (vj.model.sprites) and comes in column by column, as far
-each frame as the motion class carries that its pace is nearest to; from then on its pixels go on as one. Nearer things, which
-are the faster ones, stand before farther ones. What stands beside and behind is the world's (vj.model.world).
+A thing begins where its band's entry control rises. It was made before (vj.model.sprites), comes in column by column at the
+pace that it was made with, and goes on as one: a layer of its own before the land, which never knows of it and so is whole
+behind it (vj.model.world). Nearer things, which are the faster ones, stand before farther ones.
 
 Knows the network and the controls; no music.
+
+Source: a scene of layers, each with its motion, of which only the nearest is seen (Wang and Adelson 1994), as sprites are drawn
+over a background, with cover that is sampled as colours are (Porter and Duff 1984).
 """
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 
 from vj.model import transport
+from vj.model.latents import CELL
 from vj.model.net import Net
-from vj.model.sprites import CELL, LATENTS, Making, Sprite, scene
+from vj.model.sprites import LATENTS, Making, Sprite, scene
 from vj.signals import BANDS
 
 BEGINS, RISES, RESTS = 0.3, 0.25, 0.15  # the entry control from which a thing begins, how far it rose, and where nothing enters
-CALM = 0.8  # of the noise things are made of: at 1 they are more various, and less whole
+CALM = 1.05  # of the noise things are made of: with less they are paler than in the footage
 HELD, AGAIN = 0.5, 2.0  # a control held so high lets in another after so many times what one takes to enter
 SEEN = 8  # px at the edge in which a thing is seen to enter
+VISIBLE, LEAD = 0.5, 8  # of what is seen of a thing when that is most: what is seen to enter; px
+WEAK, COMPARED = 0.6, 16  # of what those last made have in the middle, a strength that is too weak to be let in
+PIECE = 0.8  # of a thing that must be of one piece
 FAINT, SMALL = 0.15, 24  # mean difference from the land, in the picture's mean, and px, below which a thing is none
 READY = 4  # things of each band that wait to be let in
 ROOM = 1.5  # times as wide as the way to the next, at the rhythm of the last ones, a thing may be
+THIN = 1e-3  # cover that is none
 RHYTHM = 0.5  # how much the newest gap counts in that
 
 
@@ -51,24 +61,13 @@ class Entering:
         return begins
 
 
-@dataclass(frozen=True, slots=True)
-class Guests:
-    """Where the things are in the next frame of one picture, (H, W), and what of them is new there."""
-
-    there: torch.Tensor  # bool
-    classes: torch.Tensor  # int64, motion class of each of their pixels
-    new: torch.Tensor  # bool: has entered, or comes out from behind another
-    colours: torch.Tensor  # (3, H, W) of what is new, in the light of the last frame
-    before: torch.Tensor  # bool: where they were in the last frame
-
-
 @dataclass(slots=True)
 class _Guest:
     sprite: Sprite
-    motion: int  # class
+    phases: np.ndarray  # (4, 4, H, width + 2 * PAD): at each phase of transport its colours, times its cover, and that
     light: np.ndarray  # (3,), by which its colours are multiplied now
     number: int
-    gone: int = 0  # px, from the leading edge to its front
+    gone: float = 0.0  # px, from the leading edge to its front
 
 
 class Passing:
@@ -85,8 +84,8 @@ class Passing:
         self._guests: list[_Guest] = []
         self._ready: list[list[tuple[float, Sprite]]] = [[] for _ in BANDS]
         self._gaps = np.full(len(BANDS), math.inf)  # frames at speed 1 between the last ones of each band
+        self._strengths = [deque(maxlen=COMPARED) for _ in BANDS]  # of those last made
         self._making: Making | None = None
-        self._owner = np.zeros(self._size, np.int64)  # number of the thing at each pixel, 0 none
         self._count = 0
 
     @property
@@ -95,30 +94,29 @@ class Passing:
         return self.net.sprites.paces[:, 0].cpu().numpy() > 0
 
     @property
-    def there(self) -> torch.Tensor:
+    def there(self) -> np.ndarray:
         """bool (H, W): where things are in the picture."""
-        return torch.from_numpy(self._owner > 0)
+        return np.isfinite(self.over(np.zeros((3, *self._size), np.float32))[1])
 
-    def turn(self, image: torch.Tensor, phase: torch.Tensor, controls: torch.Tensor) -> Guests | None:
-        """What is where after a step under these controls (1, 6), from this picture (1, 3, H, W), phase (1, K, 2) as World has
-        it; None: nothing is, nor was."""
+    def turn(self, land: torch.Tensor, controls: torch.Tensor, busy: bool = False) -> None:
+        """A step further under these controls (1, 6), from this picture of the land (1, 3, H, W). busy: something else is made
+        in this frame."""
         told = controls[0].cpu().numpy()
         self._entering.lasts = self.net.sprites.lasts.cpu().numpy()  # newer weights may have come
         since = self._entering.since
         begins = self._entering.turn(told) & self.known
         if self.known.any():
-            colours, mean = scene(image)
+            colours, mean = scene(land)
             for band in np.flatnonzero(begins):
                 gap = float(since[band] + told[0])
                 mine = self._gaps[band]
                 self._gaps[band] = gap if math.isinf(mine) or math.isinf(gap) else mine + RHYTHM * (gap - mine)
-                self._begin(self._taken(int(band), float(told[1 + band]), colours), mean)
-            self._prepare(colours)
-        elif not self._guests:
-            return None
-        bank = self.net.bank[:, 0]
-        whole, _ = transport.split(phase + self.net.bank[None] * controls[:, 0, None, None], False)
-        return self._placed(whole[0, :, 0].cpu().numpy(), bank.cpu().numpy())
+                self._begin(self._taken(int(band), float(told[1 + band]), colours), int(band), colours, mean)
+            if not busy:
+                self._prepare(colours)
+        for guest in self._guests:
+            guest.gone += guest.sprite.pace * float(told[0])
+        self._guests = [guest for guest in self._guests if guest.gone - guest.sprite.width < self._size[1]]
 
     def lit(self, light: torch.Tensor) -> None:
         """The light has changed: by so much (1, 3) each colour was multiplied."""
@@ -126,40 +124,29 @@ class Passing:
         for guest in self._guests:
             guest.light = guest.light * factor
 
-    def _begin(self, sprite: Sprite, mean: torch.Tensor) -> None:
-        motion = int((self.net.bank[:, 0] - sprite.pace).abs().argmin())
-        self._count += 1
-        if sprite.width:
-            self._guests.append(_Guest(sprite, motion, mean[0].float().cpu().numpy(), self._count))
-
-    def _placed(self, moves: np.ndarray, bank: np.ndarray) -> Guests | None:
-        """All a step further, moves (K,) px of each class."""
-        (H, W), before = self._size, self._owner
-        owner, classes = np.zeros((H, W), np.int64), np.zeros((H, W), np.int64)
-        colours, new = np.zeros((3, H, W), np.float32), np.zeros((H, W), bool)
-        for guest in sorted(self._guests, key=lambda each: (bank[each.motion], each.number)):
-            moved = int(moves[guest.motion])
-            guest.gone += moved
-            sprite, start = guest.sprite, W - guest.gone
-            first, last = max(0, -start), min(guest.gone, sprite.width)
+    def over(self, land: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The picture of this land (3, H, W) 0..1 with the things before it, and how fast what is seen of them passes, px a frame
+        at speed 1, (H, W), NaN where the land is seen. Each thing is sampled once, at its own quarter of a px."""
+        picture, pace, W = land.copy(), np.full(land.shape[1:], np.nan, np.float32), self._size[1]
+        for guest in sorted(self._guests, key=lambda each: (each.sprite.pace, each.number)):
+            whole, phase = divmod(round(guest.gone * 4) + 1, 4)
+            start = W - whole - transport.PAD
+            first, last = max(0, -start), min(W - start, guest.phases.shape[3])
             if first >= last:
                 continue
-            here = np.s_[:, start + first : start + last]
-            mine = sprite.belongs[:, first:last]
-            was = np.zeros(mine.shape, bool)  # whether it was to be seen there before it moved
-            known = min(last, W - start - moved) - first
-            was[:, : max(known, 0)] = before[:, start + moved + first : start + moved + first + max(known, 0)] == guest.number
-            owner[here] = np.where(mine, guest.number, owner[here])
-            classes[here] = np.where(mine, guest.motion, classes[here])
-            new[here] = np.where(mine, ~was, new[here])
-            lit = sprite.colours[:, :, first:last] * guest.light[:, None, None]
-            colours[:, here[0], here[1]] = np.where(mine, lit, colours[:, here[0], here[1]])
-        self._guests = [guest for guest in self._guests if guest.gone - guest.sprite.width < W]
-        self._owner = owner
-        if not owner.any() and not before.any():
-            return None
-        device = self.net.bank.device
-        return Guests(*(torch.from_numpy(part).to(device) for part in (owner > 0, classes, new, colours, before > 0)))
+            here, seen = np.s_[:, start + first : start + last], guest.phases[phase, :, :, first:last]
+            cover = seen[3]
+            part = picture[(slice(None), *here)]
+            part *= 1 - cover
+            part += seen[:3] * guest.light[:, None, None]
+            pace[here] = np.where(cover > 0.5, guest.sprite.pace, pace[here])
+        return picture.clip(0, 1, out=picture), pace
+
+    def _begin(self, sprite: Sprite, band: int, colours: torch.Tensor, mean: torch.Tensor) -> None:
+        self._count += 1
+        if sprite.width:
+            light, lead = mean[0].float().cpu().numpy(), _lead(sprite, band, colours)
+            self._guests.append(_Guest(sprite, _phases(sprite), light, self._count, lead))
 
     # ------------------------------------------------------------------------------------------------ making things
     def _taken(self, band: int, strength: float, colours: torch.Tensor) -> Sprite:
@@ -191,9 +178,12 @@ class Passing:
             self._making = self._started(band, colours)
         made = self._making.go_on()
         if made is not None:
-            if _stands_out(made, self._making.band, colours):  # else another is tried
-                self._ready[self._making.band].append((_strength(made, self._making.band, colours), made))
-            self._making = None
+            band, self._making = self._making.band, None
+            if _stands_out(made, band, colours):  # else another is tried
+                strength, others = _strength(made, band, colours), self._strengths[band]
+                others.append(strength)
+                if strength >= WEAK * float(np.median(others)):
+                    self._ready[band].append((strength, made))
 
     def _started(self, band: int, colours: torch.Tensor) -> Making:
         """A thing of this band, as strong and as wide as one of the footage that would have room, in this picture's colours."""
@@ -209,20 +199,48 @@ class Passing:
         return Making(net, band, torch.from_numpy(noise).to(net.paces.device), wanted, self._size[0])
 
 
-def _strength(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
-    """How much of it is to be seen when it enters, as entry controls are measured: its slopes from column to column, in the rows
-    of its band, where they are steepest."""
+def _phases(sprite: Sprite) -> np.ndarray:
+    """As _Guest has them. A cover below 0 or above 1, as the window's slopes make it, is none or all."""
+    cover = (sprite.belongs if sprite.cover is None else sprite.cover)[None]
+    layers = np.concatenate([sprite.colours * cover, cover]).astype(np.float32)
+    layers = np.pad(layers, ((0, 0), (0, 0), (transport.PAD, transport.PAD)))
+    phases = transport.phases(torch.from_numpy(layers)[None], False)[0].numpy()
+    cover = phases[:, 3:]
+    return phases * cover.clip(0, 1) / np.where(np.abs(cover) < THIN, np.inf, cover)
+
+
+def _seen(sprite: Sprite, band: int, colours: torch.Tensor) -> np.ndarray:
+    """How much of it is to be seen when so many px have entered (1..), as entry controls are measured: its slopes from column to
+    column, in the rows of its band, in the newest SEEN px."""
     tall = sprite.belongs.shape[0]
     rows = slice(*(round(share * tall) for share in BANDS[band]))
     land = colours[0, 3 * band : 3 * band + 3].float().cpu().numpy()[:, None, None]
     seen = np.where(sprite.belongs, sprite.colours, land)[:, rows].mean(0)
     seen = np.pad(seen, ((0, 0), (1, 1)), constant_values=float(land.mean()))
     steep = np.square(np.diff(seen, axis=1)).mean(0)
-    return float(np.sqrt(np.convolve(steep, np.ones(SEEN) / SEEN).max()))
+    return np.sqrt(np.convolve(steep, np.ones(SEEN) / SEEN))
+
+
+def _strength(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
+    """How much of it is to be seen when it enters, where that is most."""
+    return float(_seen(sprite, band, colours).max())
+
+
+def _lead(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
+    """px at its front that hardly anybody would see enter, at most LEAD: what is seen of it is to come when the drum does."""
+    seen = _seen(sprite, band, colours)
+    return float(np.clip(np.argmax(seen >= VISIBLE * seen.max()) - 1, 0, LEAD))
 
 
 def _stands_out(sprite: Sprite, band: int, colours: torch.Tensor) -> bool:
-    """Whether a drum would be seen to let it in: not too small, nor of the colour of its band's land."""
+    """Whether a drum would be seen to let it in: not too small, nor of the colour of its band's land, nor in bits."""
     land = colours[0, 3 * band : 3 * band + 3].float().cpu().numpy()
     off = np.abs(sprite.colours - land[:, None, None]).mean(0)[sprite.belongs]
-    return len(off) >= SMALL and float(off.mean()) >= FAINT
+    return len(off) >= SMALL and float(off.mean()) >= FAINT and _hangs_together(sprite.belongs)
+
+
+def _hangs_together(belongs: np.ndarray) -> bool:
+    """Whether most of a thing, bool (H, w), is of one piece, gaps of a px or two aside."""
+    near = cv2.dilate(belongs.astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, number = cv2.connectedComponents(near, connectivity=8)
+    return int(np.bincount(number[belongs]).max()) >= PIECE * int(belongs.sum())

@@ -10,6 +10,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+GRAINS = 2  # of what is finer than is told: fine and coarse
+
+
+def grained(strength: torch.Tensor, grain: torch.Tensor) -> torch.Tensor:
+    """How much lighter or darker each pixel is, of normal numbers, both (B, GRAINS, H, S): (B, 1, H, S). The second grain is
+    coarse. Noise whose strength is learnt, as in StyleGAN (Karras et al. 2019): what cannot be foretold need not be told."""
+    return strength[:, :1] * grain[:, :1] + strength[:, 1:] * 3 * box(grain[:, 1:], counted=False)
+
 
 def box(x: torch.Tensor, tall: int = 3, wide: int = 3, counted: bool = True) -> torch.Tensor:
     """Mean over tall x wide (odd) around each pixel, same size. (..., H, W).

@@ -10,7 +10,8 @@ import math
 import numpy as np
 import torch
 
-from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, GRAINS, NOTHING, Net, code_values, over_rows
+from vj.model.net import CODE_DIMS, CODES, DIGITS, EDGE, NOTHING, Net, code_values, over_rows
+from vj.model.planes import GRAINS
 from vj.signals import BANDS
 
 # Above a running share of OFTEN of the cells, over OFTEN_OVER frames, the log odds that a cell gets a code fall by WEARY for

@@ -143,9 +143,9 @@ def step(
     return settle(net, world, carried, enter(net, carried, code, grain)[0], controls, code)
 
 
-def carry(net: Net, world: World, controls, code, noise, whole_picture=None, guests=None) -> Carried:
-    """The first part of a step: the light changes, and all goes where the trunk says, things that pass (passing.Guests, of one
-    world alone) as they do. All else as of `step`."""
+def carry(net: Net, world: World, controls, code, noise, whole_picture=None, alone: bool = False) -> Carried:
+    """The first part of a step: the light changes, and all goes where the trunk says. alone: land alone, in which nothing covers
+    anything. All else as of `step`."""
     vertical = bool((net.bank[:, 1] != 0).any())
     K, S = net.config.classes, net.config.strip
     told = tell(net, world.speeds[:, 0], controls, noise)
@@ -167,21 +167,14 @@ def carry(net: Net, world: World, controls, code, noise, whole_picture=None, gue
     logits = planes.doubled(logits)
     surest, classes = planes.best(logits[..., :K, :, :])
     classes = planes.together(classes)[:, 0]
-    if guests is not None:
-        classes = torch.where(guests.there, guests.classes, classes)
     moved, entered = transport.move(lattice, classes, whole)
-    if guests is not None:
-        moved, entered = _uncovered(lattice, moved, classes, whole, guests), entered & ~guests.there
-        moved = things = torch.where(guests.new, relight(guests.colours[None], light), moved)
-    behind = world.behind or hidden.nothing(lattice.device)
-    if world.classes is not None:
+    behind = hidden.nothing(lattice.device) if alone else world.behind or hidden.nothing(lattice.device)
+    if world.classes is not None and not alone:
         moved, classes, behind = hidden.step(behind, lattice, light, world.classes, moved, classes, whole, net.bank)
     touched = (logits[..., K:, :, :] > surest) & (controls[:, 0] > 0).view(-1, 1, 1, 1, 1, 1)
     if touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
         moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
-    if guests is not None:  # each pixel of them is where it is, whatever comes out from behind
-        moved, classes = torch.where(guests.there, things, moved), torch.where(guests.there, guests.classes, classes)
     usual = transport.usual(moved, S)
     return Carried(moved, entered[..., -S:], usual, features, classes, behind, light, shift, total - whole)
 
@@ -191,49 +184,26 @@ def enter(net: Net, carried: Carried, code: torch.Tensor, grain: torch.Tensor | 
     known, around = carried.moved[..., -net.config.strip :].clamp(max=1), carried.usual[:, 1].clamp(max=1)
     made = net.painter(known, carried.opened.float(), around, carried.features, code)
     painted, choice, rough = (out.float() for out in made)
-    rough = 0.0 if grain is None else grained(rough, grain)
+    rough = 0.0 if grain is None else planes.grained(rough, grain)
     strip = carried.moved[..., -net.config.strip :]
     return fill(strip, carried.opened, carried.usual, painted, choice, rough, code[:, :DIGITS].any(1))
 
 
-def veiled(image: torch.Tensor, things: torch.Tensor, land: torch.Tensor) -> torch.Tensor:
-    """image (B, 3, H, W) with land (B, 3, H, 1) where there are things, bool (H, W): who paints or draws the land goes on
-    with land, and not with what passes before it."""
-    return torch.where(things, land, image)
-
-
-def _uncovered(lattice, moved, classes, whole, guests) -> torch.Tensor:
-    """moved (1, 3, H, W), where pixels that are no thing's would be a copy of one, with what stands next to it in its row: to
-    the right of it, if there is anything. What is known of behind comes out later, see hidden.step."""
-    W, before = lattice.shape[3], guests.before
-    column = torch.arange(W, device=lattice.device).expand(before.shape)
-    source = (column + whole[0, :, 0][classes[0]]).clamp(0, W - 1)
-    copied = before.gather(1, source) & ~guests.there
-    if not copied.any():
-        return moved
-    right = torch.where(before, W, column).flip(1).cummin(1).values.flip(1)
-    left = torch.where(before, -1, column).cummax(1).values.clamp(min=0)
-    y, x = copied.nonzero(as_tuple=True)
-    other = right[y, source[y, x]]
-    other = torch.where(other < W, other, left[y, source[y, x]])
-    moved = moved.clone()
-    moved[0, :, y, x] = lattice[0, :, y, other]
-    return moved
-
-
 def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, controls: torch.Tensor, code: torch.Tensor,
-           things: torch.Tensor | None = None) -> World:  # fmt: skip
-    """The last part of a step: what has entered, strip (B, 3, H, strip), takes its place; colours keep to the footage's. Where
-    there are things, bool (H, W), nothing is to be mended."""
+           free: bool = False) -> World:  # fmt: skip
+    """The last part of a step: what has entered, strip (B, 3, H, strip), takes its place; colours keep to the footage's, unless
+    what enters is free to be what it is: made whole, it does not drift."""
     S, vertical = net.config.strip, bool((net.bank[:, 1] != 0).any())
     lattice, classes = torch.cat([carried.moved[..., :-S], strip], 3), carried.classes
-    goes, low, high = _homely(net, lattice, controls)
-    untold = _untold(code[:, :DIGITS].any(1), strip)
-    lattice[..., -S:] = torch.where(carried.opened & untold, strip.clamp(low, high), strip)
-    lattice, behind = (lattice + goes).float().clamp_(0, BRIGHTEST), hidden.along(carried.behind, goes, lattice.shape[3])
+    behind = carried.behind
+    if not free:
+        goes, low, high = _homely(net, lattice, controls)
+        untold = _untold(code[:, :DIGITS].any(1), strip)
+        lattice[..., -S:] = torch.where(carried.opened & untold, strip.clamp(low, high), strip)
+        lattice, behind = lattice + goes, hidden.along(behind, goes, lattice.shape[3])
+    lattice = lattice.float().clamp_(0, BRIGHTEST)
     if world.age % mender.EVERY == mender.EVERY - 1:
-        mended = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
-        lattice = mended if things is None else torch.where(things, lattice, mended)
+        lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
     shown = quantise(transport.sample(lattice, classes, carried.phase, vertical))
     light = carried.light[..., None, None]
     past = [(frame * light).clamp_(0, 1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
@@ -243,13 +213,6 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
         speeds=torch.cat([controls[:, :1], world.speeds[:, :-1]], 1),
         codes=codes, classes=classes, moved=carried.shift, behind=behind, age=world.age + 1,
     )  # fmt: skip
-
-
-def grained(strength: torch.Tensor, grain: torch.Tensor) -> torch.Tensor:
-    """How much lighter or darker each pixel is, of normal numbers, both (B, GRAINS, H, S): (B, 1, H, S). The second grain is
-    coarse. Noise whose strength is learnt, as in StyleGAN (Karras et al. 2019): what cannot be foretold need not be told."""
-    coarse = 3 * planes.box(grain[:, 1:], counted=False)
-    return strength[:, :1] * grain[:, :1] + strength[:, 1:] * coarse
 
 
 def fill(strip: torch.Tensor, entered: torch.Tensor, medians: torch.Tensor, painted: torch.Tensor, choice, rough, told):

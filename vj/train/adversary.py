@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from vj.model import prior as dice
 from vj.model import transport
 from vj.model import world as worlds
-from vj.model.net import DIGITS, GRAINS, Net
+from vj.model.net import DIGITS, Net
+from vj.model.planes import GRAINS
 from vj.train import critic
 from vj.train.dataset import Dataset
 from vj.train.drawing import draw

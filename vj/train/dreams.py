@@ -15,8 +15,8 @@ import torch
 
 from vj.model import prior as dice
 from vj.model import world as worlds
-from vj.model.net import DIGITS, GRAINS, Net, whole_cells
-from vj.model.planes import box
+from vj.model.net import DIGITS, Net, whole_cells
+from vj.model.planes import GRAINS, box
 from vj.train import critic
 from vj.train.dataset import Dataset
 from vj.train.drawing import draw

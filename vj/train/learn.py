@@ -39,7 +39,7 @@ BRISK = 8e-4  # for those that turn to other footage
 SAME = 2.0  # of 255, mean difference of their first pictures, up to which footage is what weights have learnt from already
 # For one part of them alone.
 STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 5e-4, "dreams": 5e-4,
-          "mender": 2e-3, "tidying": 4e-4, "sprites": 2e-3}  # fmt: skip
+          "mender": 2e-3, "tidying": 4e-4, "sprites": 2e-3, "land": 2e-3}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> bool:
     if motions and not knew:
         net.prior.odds.zero_()  # they are for dice that dream of other footage, and would hold these still, see going_on
         net.sprites.forget()
+        net.land.forget()
     if knows and others:
         net.mender.forget()
         _fit_places(net, footage)

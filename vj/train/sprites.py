@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from vj.errors import FootageError
+from vj.model.net import Net
 from vj.model.sprites import EXAMPLES, Sprites
 from vj.signals import BANDS
+from vj.train.dataset import Dataset
 from vj.train.roughness import Roughness
-from vj.train.things import Things
+from vj.train.things import Things, find
 
 EACH, LATENT = 24, 48  # things of a step, to be drawn, and to be made out of noise
 FEW = 24  # things of a band, fewer of which it is not learnt from
@@ -66,6 +68,11 @@ class Lessons:
             torch.manual_seed(int(rough.random(1).item() * 2**31))
             self.critic = Critic().to(net.paces.device, memory_format=torch.channels_last)
         self._optimiser = torch.optim.AdamW(self.critic.parameters(), RATE, betas=(0.5, 0.95))
+
+    @classmethod
+    def of(cls, net: Net, data: Dataset, rough: Roughness) -> "Lessons":
+        """In all that enters in this footage."""
+        return cls(net.sprites, find(net.sprites, net.bank, data.frames, data.controls, data.training), rough)
 
     @torch.no_grad()
     def count(self, net: Sprites) -> None:

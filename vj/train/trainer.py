@@ -15,22 +15,14 @@ import torch.nn.functional as F
 from vj.model import transport
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.net import (
-    CODE_DIMS,
-    GRAINS,
-    GROUPS,
-    ModelConfig,
-    Net,
-    levels,
-    told_groups,
-    whole_cells,
-)  # fmt: skip
-from vj.model.planes import best, box, double
+from vj.model.net import CODE_DIMS, GROUPS, ModelConfig, Net, levels, told_groups, whole_cells
+from vj.model.planes import GRAINS, best, box, double, grained
 from vj.train.adversary import Adversary
 from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.daylight import Daylight
 from vj.train.dreaming import seen
 from vj.train.dreams import Dreams
+from vj.train.land import Lessons as LandLessons
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
@@ -38,7 +30,6 @@ from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint,
 from vj.train.roughness import OFF, Roughness
 from vj.train.sprites import Lessons as SpriteLessons
 from vj.train.strays import Strays, slipped
-from vj.train.things import find
 from vj.train.tidying import Tidying
 from vj.train.tracks import SPAN, explained
 
@@ -71,8 +62,9 @@ class TrainConfig:
 
 # What moves and paints; what moves; what fills the strip; the same, from what the dice draw too; that and what finds its code,
 # whose meaning shifts; what draws the code; the same, from its own dreams too; what mends; the same, from dreams too; what makes
-# the things that enter.
-ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites")
+# the things that enter; what makes the land behind them.
+ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites", "land")
+WHOLE = {"sprites": SpriteLessons, "land": LandLessons}
 MENDING = ("mender", "tidying")
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
@@ -128,7 +120,7 @@ class Trainer:
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         wide = self.net.config.width
         self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
-        self._sprites = self._sprite_lessons() if config.only == "sprites" else None
+        self._whole = self._lessons_in_whole(config.only) if config.only in WHOLE else None
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -144,7 +136,7 @@ class Trainer:
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
         learning = {
-            "": parts.keys() - {"sprites"}, "picture": parts.keys() - {"prior", "mender", "sprites"},
+            "": parts.keys() - WHOLE.keys(), "picture": parts.keys() - {"prior", "mender", *WHOLE},
             "strip": ("painter", "encoder"), "adversary": ("painter",), "dreams": ("prior",), "tidying": ("mender",),
         }.get(only, (only,))  # fmt: skip
         for name, part in parts.items():
@@ -152,12 +144,11 @@ class Trainer:
         if only == "picture":  # of the code only which of it is worth telling, see _grade
             encoder.layers[:-1].requires_grad_(False)
 
-    def _sprite_lessons(self) -> SpriteLessons:
-        """Of all that enters in this footage."""
-        data, net = self.dataset, self.net
-        lessons = SpriteLessons(net.sprites, find(net.sprites, net.bank, data.frames, data.controls, data.training), self.rough)
-        for each in (net, self.average):
-            lessons.count(each.sprites)
+    def _lessons_in_whole(self, part: str) -> SpriteLessons | LandLessons:
+        """In all that enters of this footage."""
+        lessons = WHOLE[part].of(self.net, self.dataset, self.rough)
+        for net in (self.net, self.average):
+            lessons.count(getattr(net, part))
         return lessons
 
     @property
@@ -178,7 +169,7 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        never_moves = config.only in ("prior", "dreams", "sprites", *MENDING)
+        never_moves = config.only in ("prior", "dreams", *WHOLE, *MENDING)
         dreaming = float(never_moves) if config.only else config.dreaming
         alone = never_moves or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if alone else self.share / (1 - dreaming)
@@ -187,11 +178,12 @@ class Trainer:
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
         quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
-        if self._sprites:
+        if self._whole:
             with quick():
-                graded = self._sprites.grade(self.share)
+                graded = self._whole.grade(self.share)
             self._learn(graded)
-            self.average.sprites.encoder.scale.load_state_dict(net.sprites.encoder.scale.state_dict())
+            mine, theirs = (getattr(each, config.only).encoder.scale for each in (net, self.average))
+            theirs.load_state_dict(mine.state_dict())
             return
         if alone:
             with quick():
@@ -425,7 +417,7 @@ class Trainer:
         missing = torch.where(lot > 1 - gaps, gap, entered[..., -S:].float())
         known = (moved + off[..., -S:]).clamp(0, 1)
         painted, choice, strength = (out.float() for out in net.painter(known, missing, usual[:, 1], features, code))
-        rough = worlds.grained(strength, self.rough.grain(strength))
+        rough = grained(strength, self.rough.grain(strength))
         strip, proposals, _ = worlds.fill(known.detach(), missing > 0, usual, painted, choice, rough.detach(), tells)
 
         # A far row has one new pixel where a near one has six: each row counts, not each pixel.
