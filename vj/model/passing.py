@@ -25,7 +25,7 @@ from vj.model.sprites import LATENTS, Making, Sprite, scene
 from vj.signals import BANDS
 
 BEGINS, RISES, RESTS = 0.3, 0.25, 0.15  # the entry control from which a thing begins, how far it rose, and where nothing enters
-CALM = 1.05  # of the noise things are made of: with less they are paler than in the footage
+WILD = 1.05  # of the noise things are made of: with less they are paler than in the footage
 HELD, AGAIN = 0.5, 2.0  # a control held so high lets in another after so many times what one takes to enter
 SEEN = 8  # px at the edge in which a thing is seen to enter
 VISIBLE, LEAD = 0.5, 8  # of what is seen of a thing when that is most: what is seen to enter; px
@@ -192,7 +192,7 @@ class Passing:
         fits = np.flatnonzero(examples[:, 1] <= self._room(band))
         fits = fits if len(fits) else np.argsort(examples[:, 1])[: len(examples) // 16]
         strength, wide = examples[self._random.choice(fits)].tolist()
-        noise = CALM * self._random.standard_normal((1, LATENTS, net.tall // CELL, net.wide // CELL), np.float32)
+        noise = WILD * self._random.standard_normal((1, LATENTS, net.tall // CELL, net.wide // CELL), np.float32)
         told = (torch.tensor([value], device=net.paces.device) for value in (strength, wide))
         strong, broad = told
         wanted = net.wanted(torch.tensor([band], device=net.paces.device), strong, colours.float(), broad)
