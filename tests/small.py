@@ -70,3 +70,31 @@ def watched(monkeypatch, mine: adversary.Adversary, times: int) -> tuple[set[int
 def bright(shown: torch.Tensor, _pace, _told) -> torch.Tensor:
     """A critic that likes light."""
     return 20 * (torch.nn.functional.avg_pool2d(shown.mean(1, keepdim=True), 4)[:, 0] - 0.5)
+
+
+def learnt_in_whole(learner: Learner, part: str, looks: float, drawn: float, made: float, keeps: tuple) -> dict:
+    """What is published once `part`, sprites or land, has learnt to draw, to the share `drawn` of its first error, and from share
+    `looks` of the way on to make, to `made` of it. All else stays as it was, and then so does what starts with `keeps`."""
+    trainer, mine = learner.trainer, learner.trainer._whole
+    before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
+
+    def graded(name: str) -> float:
+        return float(torch.stack([mine.grade(trainer.share)[name].detach() for _ in range(12)]).mean())
+
+    early = graded(part)
+    learner.run(30)
+    assert graded(part) < drawn * early
+    assert trainer.losses.keys() == {part}
+    known = getattr(trainer.net, part)
+    kept = {name: value.clone() for name, value in known.state_dict().items() if name.startswith(keeps)}
+    trainer.share = looks
+    early = graded("velocity")
+    learner.run(30)
+    assert graded("velocity") < made * early
+    assert all(torch.equal(value, known.state_dict()[name]) for name, value in kept.items())
+    now = trainer.net.state_dict()
+    assert {name.split(".")[0] for name, value in now.items() if not torch.equal(value, before[name])} == {part}
+    _, tensors = learner.publishable()
+    name = f"{part}.encoder.scale.running_mean"
+    assert torch.equal(tensors[name], now[name])
+    return tensors

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import MOTIONS, SMALL, footage, weights
+from small import MOTIONS, SMALL, footage, learnt_in_whole, weights
 
 from vj.errors import FootageError
 from vj.model import land as lands_made
@@ -237,14 +237,14 @@ def test_the_same_seed_is_the_same_land():
     assert np.array_equal(run(3), run(3)) and not np.array_equal(run(3), run(4))
 
 
-def test_other_footage_takes_it_away():
+def test_other_footage_takes_land_and_things_away():
     net = knowing(start(footage(), config=SMALL))
     adopt_footage(net, footage())
-    assert net.land.known, "it was learnt from this"
+    assert net.land.known and net.sprites.known, "they were learnt from this"
     other = footage()
     other.frames[:] = 255 - other.frames
     adopt_footage(net, other)
-    assert not net.land.known
+    assert not net.land.known and not net.sprites.known
 
 
 def test_a_way_bends_with_two_slopes():
@@ -362,32 +362,13 @@ def test_too_little_land_is_a_sentence():
         Lessons(Land(TALL), Lands([torch.rand(3, TALL, 200)], torch.ones(TALL), torch.zeros(TALL, 2)), Roughness())
 
 
-def test_land_alone_learns_and_first_what_land_is(monkeypatch):
+def test_land_alone_learns_and_first_what_land_is():
     torch.set_num_threads(1)
     frames, told, _ = country(900, things=False)
     film = Footage(replace(footage().card, clips=[{"name": "country", "start": 0, "stop": 900}], count=900), frames, told)
     learner = Learner(film, start(film, config=SMALL), TrainConfig(only="land", rate=3e-3))
-    trainer, mine = learner.trainer, learner.trainer._whole
-    before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
-
-    def graded(name: str) -> float:
-        return float(torch.stack([mine.grade(trainer.share)[name].detach() for _ in range(12)]).mean())
-
-    early = graded("land")
-    learner.run(30)
-    assert graded("land") < 0.85 * early
-    assert trainer.losses.keys() == {"land"}
-    kept = {name: value.clone() for name, value in trainer.net.land.state_dict().items() if not name.startswith("velocity")}
-    trainer.share = LOOKS
-    early = graded("velocity")
-    learner.run(30)
-    assert graded("velocity") < 0.95 * early
-    now = trainer.net.state_dict()
-    assert all(torch.equal(value, now["land." + name]) for name, value in kept.items()), "it keeps its meaning"
-    assert {name.split(".")[0] for name, value in now.items() if not torch.equal(value, before[name])} == {"land"}
-    _, tensors = learner.publishable()
-    assert (tensors["land.paces"] > 0).any() and torch.equal(tensors["land.encoder.scale.running_mean"],
-                                                             now["land.encoder.scale.running_mean"])  # fmt: skip
+    kept = ("encoder", "decoder", "paces", "grain")
+    assert (learnt_in_whole(learner, "land", LOOKS, 0.85, 0.95, kept)["land.paces"] > 0).any()
 
 
 def test_it_learns_to_go_on_from_what_is_known(monkeypatch):
@@ -435,7 +416,7 @@ def test_what_enters_has_grain_of_its_own():
     net.grain[TALL // 2 :, 0] = 0.05
     laying = Laying(net)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 1.0)
-    laying._ahead = torch.ones_like(laying._ahead)
+    laying._lay(torch.ones_like(laying._ahead), laying._at)
     opened = torch.ones(1, 1, TALL, 16, dtype=torch.bool)
     strip = laying.fill(torch.ones(1, 3, TALL, WIDE), opened)[0]
     assert torch.equal(strip[0], strip[1]) and strip[:, TALL // 2 :].std() == pytest.approx(0.05, rel=0.15)
@@ -447,9 +428,8 @@ def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
     net.paces[0], net.paces[1] = 0.25, 0.5
     laying = Laying(net)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
-    laying._ahead = torch.arange(float(laying._ahead.shape[2])).square().expand_as(laying._ahead).clone()
+    laying._lay(torch.arange(float(laying._ahead.shape[2])).square().expand_as(laying._ahead).clone(), 40)
     opened = torch.ones(1, 1, TALL, 16, dtype=torch.bool)
-    laying._at = 40.0
     strip = laying.fill(torch.ones(1, 3, TALL, WIDE), opened)[0, 0] / laying._light[0, 0]
     whole = lambda start, stop: np.interp(np.linspace(start, stop, 4001), np.arange(60), np.arange(60.0) ** 2).mean()  # noqa: E731
     long = lands_made.SMOOTH

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import SMALL, footage, weights
+from small import SMALL, weights
 
 from vj.model import passing as passings
 from vj.model.generator import Generator
@@ -15,7 +15,6 @@ from vj.model.net import Net
 from vj.model.passing import READY, RESTS, Entering, Passing
 from vj.model.sprites import LATENTS, WANTED, Making, Sprite, Sprites, scene
 from vj.signals import Controls
-from vj.train.learn import adopt_footage, start
 
 TALL, WIDE = SMALL.height, SMALL.width
 GO, NEAR = Controls(speed=1.0), Controls(speed=1.0, near=0.9)
@@ -39,6 +38,11 @@ def post(wide: int = 5, pace: float = 3.0, level: float = 0.2, top: int = 20) ->
     belongs[top:] = True
     belongs[top + 4 : top + 6, wide // 2] = False
     return Sprite(np.full((3, TALL, wide), level, np.float32), belongs, pace)
+
+
+def occupied(generator: Generator) -> np.ndarray:
+    """bool (H, W): where things are in the picture."""
+    return np.isfinite(generator.passing.over(np.zeros((3, TALL, WIDE), np.float32))[1])
 
 
 def knowing(net: Net) -> Net:
@@ -94,10 +98,10 @@ def test_how_long_things_take_is_what_the_newest_weights_say(generator):
 
 def test_a_thing_comes_in_column_by_column_and_leaves_whole(generator):
     generator.step(NEAR)
-    seen = [generator.passing.there]
+    seen = [occupied(generator)]
     for _ in range(24):
         generator.step(GO)
-        seen.append(generator.passing.there)
+        seen.append(occupied(generator))
     assert [int(there.any(0).sum()) for there in seen[:3]] == [3, 5, 5], "3 px a frame"
     assert np.array_equal(seen[2][:, -9:-4], post().belongs)
     assert not seen[-1].any() and not generator.passing._guests
@@ -110,7 +114,7 @@ def test_its_pixels_are_its_own_all_the_way(generator, monkeypatch):
     generator.step(NEAR)
     for _ in range(10):
         frame = generator.step(GO)
-        there = generator.passing.there
+        there = occupied(generator)
         assert there.any() and np.abs(frame.pixels[there] / 255 - 0.2 * before).max() < 0.004
 
 
@@ -125,7 +129,7 @@ def test_the_land_never_knows_of_it(generator):
             frame = generator.step(NEAR if at % 6 == 0 else GO)
             seen += [generator.world.lattice, generator.world.shown[0], generator.world.classes]
         own = (generator.world.shown[0][0].permute(1, 2, 0).numpy() * 255).round()
-        there = generator.passing.there
+        there = occupied(generator)
         assert np.array_equal(frame.pixels[~there], own[~there])
         assert there.any() == bool(sprite.width) and (not there.any() or (frame.pixels[there] != own[there]).any())
         return seen
@@ -147,7 +151,7 @@ def test_it_passes_at_its_own_pace_by_quarters_of_a_pixel(generator):
         covered = covered[0, 20] / covered[0, 20].max()
         where.append((covered * np.arange(WIDE)).sum() / covered.sum())
         assert 7.4 < covered.sum() < 8.6 and (covered > 0.99).sum() >= 5
-        there = generator.passing.there
+        there = occupied(generator)
         assert (frame.flow[there] == np.float32((-2.6, 0))).all() and not (frame.flow[~there] == np.float32(-2.6)).any()
     assert -np.diff(where).mean() == pytest.approx(2.6, abs=0.05)
 
@@ -232,16 +236,16 @@ def test_without_things_nothing_is_different(weights):
     generator.dice.draw = lambda image, past, told: seen.append(told) or draw(image, past, told)
     for _ in range(3):
         generator.step(NEAR)
-    assert seen[-1][0, 3] == pytest.approx(0.9) and not generator.passing.there.any() and not generator.passing._guests
+    assert seen[-1][0, 3] == pytest.approx(0.9) and not occupied(generator).any() and not generator.passing._guests
     assert generator.passing._making is None
 
 
 def test_standing_still_nothing_comes(generator):
     generator.step(NEAR)
-    there = generator.passing.there
+    there = occupied(generator)
     for _ in range(3):
         generator.step(Controls(speed=0.0, near=0.9))
-    assert there.any() and np.array_equal(there, generator.passing.there)
+    assert there.any() and np.array_equal(there, occupied(generator))
 
 
 def test_a_thing_goes_with_the_light(generator, monkeypatch):
@@ -346,16 +350,6 @@ def test_what_stands_out_more_is_stronger():
     tall.belongs[:10] = True
     said = [passings._strength(each, 2, colours) for each in (faint, dark, tall)]
     assert said[0] < 0.5 * said[1] and said[2] == said[1], "in its own rows alone"
-
-
-def test_other_footage_takes_them_away():
-    net = knowing(start(footage(), config=SMALL))
-    adopt_footage(net, footage())
-    assert net.sprites.known, "it was learnt from this"
-    other = footage()
-    other.frames[:] = 255 - other.frames
-    adopt_footage(net, other)
-    assert not net.sprites.known
 
 
 def test_a_thing_is_what_was_packed():

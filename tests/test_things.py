@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import MOTIONS, SMALL, footage
+from small import MOTIONS, SMALL, footage, learnt_in_whole
 
 from vj.errors import FootageError
 from vj.model.sprites import EXAMPLES, Sprites
@@ -152,27 +152,7 @@ def test_sprites_alone_learn_and_first_what_things_are():
     torch.set_num_threads(1)
     film = posting()
     learner = Learner(film, start(film, config=SMALL), TrainConfig(only="sprites", rate=3e-3))
-    trainer, mine = learner.trainer, learner.trainer._whole
-    before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
-
-    def graded(name: str) -> float:
-        return float(torch.stack([mine.grade(trainer.share)[name].detach() for _ in range(12)]).mean())
-
-    early = graded("sprites")
-    learner.run(30)
-    assert graded("sprites") < 0.7 * early
-    assert trainer.losses.keys() == {"sprites"}
-    found = {name: value.clone() for name, value in trainer.net.sprites.encoder.state_dict().items()}
-    trainer.share = LOOKS
-    early = graded("velocity")
-    learner.run(30)
-    assert graded("velocity") < 0.9 * early
-    now = trainer.net.state_dict()
-    assert all(torch.equal(value, now["sprites.encoder." + name]) for name, value in found.items()), "it keeps its meaning"
-    assert {name.split(".")[0] for name, value in now.items() if not torch.equal(value, before[name])} == {"sprites"}
-    _, tensors = learner.publishable()
-    assert tensors["sprites.paces"][2, 0] == 3 and torch.equal(tensors["sprites.encoder.scale.running_mean"],
-                                                               now["sprites.encoder.scale.running_mean"])  # fmt: skip
+    assert learnt_in_whole(learner, "sprites", LOOKS, 0.7, 0.9, ("encoder",))["sprites.paces"][2, 0] == 3
 
 
 def test_the_critic_learns_and_things_are_drawn_so_that_it_is_wrong(monkeypatch):

@@ -121,18 +121,16 @@ class Laying:
         rough = planes.grained(self.net.grain.T[None, :, :, None], grain)
         return torch.where(opened, ((made[None] + rough) * self._light).clamp(min=0), strip)
 
-    def _between(self, sums: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    def _between(self, picture: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         """(C, H, n) at columns (H, S) that need not be whole -> (C, H, S)."""
-        columns = columns.clamp(0, sums.shape[2] - 1)
-        first = columns.long().clamp(max=sums.shape[2] - 2)
-        part, rows = columns - first, torch.arange(len(first), device=sums.device)[:, None]
-        return sums[:, rows, first] * (1 - part) + sums[:, rows, first + 1] * part
+        columns = columns.clamp(0, picture.shape[2] - 1)
+        first = columns.long().clamp(max=picture.shape[2] - 2)
+        part, rows = columns - first, torch.arange(len(first), device=picture.device)[:, None]
+        return picture[:, rows, first] * (1 - part) + picture[:, rows, first + 1] * part
 
     def _mean(self, start: torch.Tensor, stop: torch.Tensor) -> torch.Tensor:
         """Of what lies from columns start to stop (H, S): (3, H, S)."""
-        halves = (self._ahead[..., :-1] + self._ahead[..., 1:]) / 2
-        sums = F.pad(halves.cumsum(2), (1, 0))
-        return (self._between(sums, stop) - self._between(sums, start)) / (stop - start)
+        return (self._between(self._sums, stop) - self._between(self._sums, start)) / (stop - start)
 
     def leave(self) -> None:
         """Something else draws what enters meanwhile: who goes on later goes on from what is in sight then."""
@@ -150,7 +148,13 @@ class Laying:
         entered = lattice[:, :, rows, x.round().long()]
         beyond = entered[..., -1:].expand(-1, -1, -1, CELL)
         self._cells = self.net.encoder(self.net.packed(torch.cat([entered, beyond], 3)))[..., :KNOWN]
-        self._ahead, self._at, self._late = entered[0], float(KNOWN * CELL - 1), LATE * CELL
+        self._lay(entered[0], KNOWN * CELL - 1)
+        self._late = LATE * CELL
+
+    def _lay(self, ahead: torch.Tensor, at: float) -> None:
+        """This (3, H, n) enters from now on, of which column `at` is at the leading edge."""
+        self._ahead, self._at = ahead, float(at)
+        self._sums = F.pad(((ahead[..., :-1] + ahead[..., 1:]) / 2).cumsum(2), (1, 0))
 
     def _go_on(self) -> None:
         """A step further in making what comes next: from noise, then drawn and put at the end."""
@@ -164,5 +168,5 @@ class Laying:
         cells = torch.cat([self._cells, self._way.x[..., KNOWN:]], 3)
         drawn = self.net.unpacked(self.net.decoder(cells))[0, ..., : -LATE * CELL]
         kept, follow = max(0, int(self._at) - ENTERED), drawn.shape[2] - (NEW * CELL - self._late)
-        self._ahead = torch.cat([self._ahead[..., kept:], drawn[..., follow:]], 2)
-        self._at, self._cells, self._way, self._late = self._at - kept, cells[..., -BEFORE:], None, 0
+        self._lay(torch.cat([self._ahead[..., kept:], drawn[..., follow:]], 2), self._at - kept)
+        self._cells, self._way, self._late = cells[..., -BEFORE:], None, 0

@@ -93,11 +93,6 @@ class Passing:
         """bool (bands,): of which things are known."""
         return self.net.sprites.paces[:, 0].cpu().numpy() > 0
 
-    @property
-    def there(self) -> np.ndarray:
-        """bool (H, W): where things are in the picture."""
-        return np.isfinite(self.over(np.zeros((3, *self._size), np.float32))[1])
-
     def turn(self, land: torch.Tensor, controls: torch.Tensor, busy: bool = False) -> None:
         """A step further under these controls (1, 6), from this picture of the land (1, 3, H, W). busy: something else is made
         in this frame."""

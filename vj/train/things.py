@@ -26,7 +26,6 @@ AFTER = 3.0  # frames at speed 1 after its end in which it is looked at: all of 
 REACH = ((0.0, 0.46), (0.3, 0.72), (0.0, 1.0))  # where a band's things are: (top, bottom), shares of the height
 MOVES = 0.2  # px a frame at speed 1, the least that counts as moving
 PACES = (1 / 3, 2.5)  # of what is usual in its band, what a thing's pace may be
-# In the picture's mean colour: what stands out from its row, from what lies beside it, and what does so clearly.
 # In the picture's mean colour: how far a thing's colours are from those of its row, clearly, glaringly, and at all.
 STANDS_OUT, GLARING, FAINT = 0.12, 0.35, 0.09
 LIKELY, KEPT = 4, 600  # paces that are looked into; frames that are kept
@@ -43,7 +42,8 @@ TRIED = 200  # moments of a band by which its usual pace is found
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A thing of the footage: its band, the frames in which it begins and ends to enter, and when it is looked at."""
+    """A thing of the footage: its band, the frames in which it begins and ends to enter, that in which all of it is seen
+    first, and where its piece of footage stops."""
 
     band: int
     begins: int
