@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,7 @@ from vj.model import land as lands_made
 from vj.model import planes
 from vj.model import world as worlds
 from vj.model.generator import Generator
-from vj.model.land import CELL, KNOWN, NEW, Land, Laying, shine
+from vj.model.land import CELL, KNOWN, NEW, Land, Laying, Scroll, shine
 from vj.model.latents import LATER, STEPS, Velocity, Way
 from vj.model.net import Net
 from vj.signals import Controls
@@ -23,6 +24,7 @@ from vj.train.land import LOOKS, Lessons
 from vj.train.lands import Lands
 from vj.train.learn import Learner, adopt_footage, start
 from vj.train.roughness import Roughness
+from vj.train.things import band_lasts, moments, outcome
 from vj.train.trainer import TrainConfig
 
 TALL, WIDE = SMALL.height, SMALL.width
@@ -61,47 +63,115 @@ def _made(monkeypatch):
     """A network that knows things and the paces of rows, which it need not be asked for."""
     net = knowing(Net(SMALL))
     net.bank.copy_(torch.tensor(MOTIONS))
-    monkeypatch.setattr(lands, "row_paces", lambda *_: torch.from_numpy(ROWS).float())
+    def known(*_):
+        yield
+        return torch.from_numpy(ROWS).float()
+
+    monkeypatch.setattr(lands, "row_paces", known)
     return net
 
 
-def ramps(laying: Laying) -> Laying:
+def ramps(net: Land, monkeypatch) -> Laying:
     """What is made is then the number of its column, from 0 at the first that was known, whatever the noise."""
-    net = laying.net
-    net.packed = lambda colours: colours
+    net.packed = lambda colours, slow: colours
     net.unpacked = lambda drawn: drawn
     net.encoder.forward = lambda pictures: torch.arange(pictures.shape[3] // CELL).expand(1, 1, 2, -1).float()
     columns = torch.arange(CELL).float()
     net.decoder.forward = lambda cells: (cells[:, :, :1].repeat_interleave(CELL, 3) * CELL + columns.repeat(cells.shape[3])).expand(1, 3, TALL, -1)  # noqa: E501
 
-    def go_on():
-        known = laying._cells[..., -KNOWN:]
+    def go_on(self, plainly=Scroll.go_on):
+        known = self._cells[..., -KNOWN:]
         cells = torch.cat([known, known[..., -1:] + torch.arange(1.0, NEW + 1)], 3)
-        laying._way = type("Arrived", (), {"x": cells, "go_on": lambda self: False})()
-        Laying._go_on(laying)
+        self._way = type("Arrived", (), {"x": cells, "go_on": lambda self: False})()
+        plainly(self)
 
-    laying._go_on = go_on
-    return laying
+    monkeypatch.setattr(Scroll, "go_on", go_on)
+    return Laying(net)
 
 
-def test_what_enters_is_a_picture_without_a_seam():
+def test_what_enters_is_a_picture_without_a_seam(monkeypatch):
     """Whatever is made follows what was made before, column by column."""
-    laying = ramps(Laying(knowing(Net(SMALL)).land))
+    laying = ramps(knowing(Net(SMALL)).land, monkeypatch)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
-    begun = laying._ahead.shape[2]
-    assert begun == (KNOWN + NEW - lands_made.LATE) * CELL and laying._at == KNOWN * CELL - 1, "all but the last cells"
+    (mine,) = laying.scrolls
+    begun = mine.ahead.shape[2]
+    assert begun == (KNOWN + NEW - lands_made.LATE) * CELL and mine.at == KNOWN * CELL - 1, "all but the last cells"
     gone = 0.0
     for _ in range(400):
         laying.turn(torch.ones(1, 3, TALL, WIDE), 1.5)
         gone += 1.5
-        first = float(laying._ahead[0, 0, int(laying._at)])
-        assert first + laying._at % 1 == pytest.approx(KNOWN * CELL - 1 + gone), "at the edge it is what it should be"
-        assert (laying._ahead[0, 0, KNOWN * CELL :].diff() == 1).all() and laying._left >= 1
+        first = float(mine.ahead[0, 0, int(mine.at)])
+        assert first + mine.at % 1 == pytest.approx(KNOWN * CELL - 1 + gone), "at the edge it is what it should be"
+        assert (mine.ahead[0, 0, KNOWN * CELL :].diff() == 1).all() and mine.left >= 1
 
 
-def test_each_row_brings_what_has_entered_of_it():
+def slowly(net: Net) -> Land:
+    """Its upper rows are slow."""
+    knowing(net).land.paces[: TALL // 2] = 0.25
+    net.land.slow[: TALL // 2] = 1
+    return net.land
+
+
+def test_slow_rows_have_a_picture_of_their_own(monkeypatch):
+    """Of which one column enters in LONG frames; of none but these rows, and the other of none but the others."""
+    laying = ramps(slowly(Net(SMALL)), monkeypatch)
+    laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
+    quick, slow = laying.scrolls
+    assert quick.rows.tolist() == list(range(TALL // 2, TALL)) and slow.rows.tolist() == list(range(TALL // 2))
+    last, long = KNOWN * CELL - 1, lands_made.LONG
+    for frames in range(1, 401):
+        laying.turn(torch.ones(1, 3, TALL, WIDE), 1.0)
+        assert float(quick.ahead[0, 0, int(quick.at)]) == last + frames
+        assert frames < 4 * long or float(slow.ahead[0, 0, int(slow.at)]) == last + frames // long
+    moved, opened = torch.ones(1, 3, TALL, WIDE), torch.ones(1, 1, TALL, 16, dtype=torch.bool)
+    strip = laying.fill(moved, opened)[0, 0] / laying._light[0, 0]
+    assert strip[0].tolist() == pytest.approx([last + 100 - back for back in range(15, -1, -1)], abs=1e-3)  # 1 px a column
+    assert strip[TALL - 1, -4:].tolist() == pytest.approx([last + 400 - back / 3 for back in (3, 2, 1, 0)], abs=1e-3)
+
+
+def test_slow_rows_go_on_from_what_is_in_sight_and_may_be_late(monkeypatch):
+    net = slowly(Net(SMALL))
+    seen, asked = [], []
+    monkeypatch.setattr(net, "packed", lambda colours, slow: seen.append((slow, colours)) or Land.packed(net, colours, slow))
+    net.velocity.register_forward_hook(lambda _, given, __: asked.append(given[2].tolist()))
+    lattice = torch.rand(1, 3, TALL, WIDE) * 0.5 + 0.25
+    laying = Laying(net)
+    laying.turn(lattice, 1.0)
+    assert asked == [[[0.0]]] * STEPS, "those that nobody sees late are made first"
+    (first, _), (second, colours) = seen
+    assert (first, second) == (False, True)
+    last = KNOWN * CELL - 1
+    even = lattice / shine(lattice)
+    assert torch.equal(colours[..., 0, last - 20 : last + 1], even[..., 0, WIDE - 21 :]), "1 px in LONG frames"
+    for _ in range(lands_made.LONG * (lands_made.BEHIND + 1)):
+        laying.turn(lattice, 1.0)
+    assert [[1.0]] in asked and laying.scrolls[1].left >= -lands_made.BEHIND
+
+
+@pytest.mark.parametrize("pace", [0.1, 0.25, 0.9])
+def test_who_is_late_goes_on_as_it_ended(pace):
+    """And not in the dark."""
+    net = slowly(Net(SMALL))
+    net.paces[: TALL // 2] = pace
+    laying = Laying(net)
+    laying.turn(torch.full((1, 3, TALL, WIDE), 0.4), 1.0)
+    mine = laying.scrolls[1]
+    mine.lay(mine.ahead, mine.ahead.shape[2] + 1.0)
+    assert torch.allclose(mine.entered(4)[..., -1], mine.ahead[:, mine.rows, -1][None], atol=1e-4)
+
+
+def test_what_is_told_of_rows_is_of_those_alone():
+    net, colours = slowly(Net(SMALL)), torch.rand(2, 3, TALL, 16)
+    for slow in (False, True):
+        mine = net.rows(slow)
+        told = net.packed(colours, slow)
+        assert not told[:, :, :TALL][:, :, ~mine].any() and not told[:, :, TALL:].any()
+        assert torch.allclose(net.unpacked(told)[:, :, mine], colours[:, :, mine], atol=1e-6)
+
+
+def test_each_row_brings_what_has_entered_of_it(monkeypatch):
     """A slow row a px now and then, a quick one several a frame; what is between two columns is between their colours."""
-    laying = ramps(Laying(knowing(Net(SMALL)).land))
+    laying = ramps(knowing(Net(SMALL)).land, monkeypatch)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 21.25)
     opened = torch.zeros(1, 1, TALL, 16, dtype=torch.bool)
@@ -118,14 +188,15 @@ def test_each_row_brings_what_has_entered_of_it():
 def test_it_goes_on_from_what_is_in_sight(monkeypatch):
     """As if that had entered before: of a row that goes at 3 px each third."""
     laying, seen = Laying(knowing(Net(SMALL)).land), []
-    monkeypatch.setattr(laying.net, "packed", lambda colours: seen.append(colours) or Land.packed(laying.net, colours))
+    packed = laying.net.packed
+    monkeypatch.setattr(laying.net, "packed", lambda colours, slow: seen.append(colours) or packed(colours, slow))
     lattice = torch.rand(1, 3, TALL, WIDE) * 0.5 + 0.25
     laying.turn(lattice, 1.0)
     even = lattice / shine(lattice)
     last = KNOWN * CELL - 1
     assert torch.equal(seen[0][..., 0, last - 20 : last + 1], even[..., 0, WIDE - 21 :])
     assert torch.equal(seen[0][..., TALL - 1, last - 20 : last + 1], even[..., TALL - 1, WIDE - 61 :: 3])
-    assert torch.equal(laying._ahead[..., : last + 1], seen[0][0, ..., : last + 1])
+    assert torch.equal(laying.scrolls[0].ahead[..., : last + 1], seen[0][0, ..., : last + 1])
 
 
 def test_it_comes_in_the_light_of_now():
@@ -171,7 +242,7 @@ def test_at_any_speed_there_is_something_to_enter():
     laying = Laying(knowing(Net(SMALL)).land)
     for _ in range(60):
         laying.turn(torch.rand(1, 3, TALL, WIDE), 9.0)
-        assert laying._left >= 1 and laying._ahead.shape[2] < 400
+        assert laying.scrolls[0].left >= 1 and laying.scrolls[0].ahead.shape[2] < 400
 
 
 def test_where_all_is_known_nobody_asks_the_dice(monkeypatch):
@@ -203,8 +274,8 @@ def test_where_something_is_unknown_the_dice_draw(part):
 def test_who_comes_back_goes_on_from_what_is_in_sight(monkeypatch):
     generator, starts = Generator(*weights(), half=False), []
     knowing(generator.net)
-    start = generator.laying._start
-    monkeypatch.setattr(generator.laying, "_start", lambda lattice: starts.append(lattice) or start(lattice))
+    begin = Scroll.__init__
+    monkeypatch.setattr(Scroll, "__init__", lambda self, *given: starts.append(given) or begin(self, *given))
     generator.reset(0)
     for whole in (True, True, False, True):
         generator.net.sprites.paces[0] = 2.0 * whole
@@ -225,6 +296,41 @@ def test_land_alone_covers_nothing(monkeypatch):
         for _ in range(3):
             generator.step(GO)
         assert bool(asked) != whole
+
+
+def test_where_land_is_alone_the_trunk_rests_now_and_then(monkeypatch):
+    """Motions hardly change there; what they were is moved on with the land."""
+    generator, asked = Generator(*weights(), half=False), []
+    trunk = generator.net.trunk.forward
+    monkeypatch.setattr(generator.net.trunk, "forward", lambda *given: asked.append(given) or trunk(*given))
+    for _ in range(6):
+        generator.step(GO)
+    assert len(asked) == 6
+    knowing(generator.net)
+    generator.reset(0)
+    asked.clear()
+    evidence = []
+    for _ in range(6):
+        generator.step(GO)
+        evidence.append(generator.world.evidence)
+    assert len(asked) == 3 and worlds.REST == 2
+    assert evidence[0] is evidence[1] and evidence[1] is not evidence[2]
+
+
+def test_a_motion_that_is_brought_along_stays_at_rest():
+    """What the trunk said where it stood says nothing against it: the edge of a thing goes on with it."""
+    net = knowing(Net(SMALL))
+    net.bank.copy_(torch.tensor(MOTIONS))
+    classes = torch.zeros(1, TALL, WIDE, dtype=torch.int64)
+    classes[:, 16:, 32:] = 2
+    world = worlds.begin(net, (torch.rand(1, 3, TALL, WIDE),), torch.ones(1))
+    evidence = torch.full((1, 5, TALL // 2, WIDE // 2), -0.5)
+    world = replace(world, classes=classes, evidence=evidence, age=1)
+    told = torch.tensor([[1.0, 0, 0, 0, 0, 0]])
+    carried = worlds.carry(net, world, told, torch.zeros(1, 8, net.config.rows), torch.zeros(1), alone=True)
+    assert carried.features is None and carried.evidence is evidence
+    assert (carried.classes[0, 20:, 32:60] == 2).all() and (carried.classes[0, 20:, :26] == 0).all()
+    assert (evidence == -0.5).all(), "it stays for the next frame"
 
 
 def test_the_same_seed_is_the_same_land():
@@ -343,18 +449,47 @@ def test_footage_that_goes_up_and_down_has_none(made):
     assert not lands.find(made, frames, told, [(0, 400)]).pictures
 
 
-def test_the_trunk_says_how_fast_rows_go(monkeypatch):
-    """What most of a row is counts, and quick rows are smoothed over, slow ones not."""
+def paces(frames, told, passing=(), bank=(0, 0.2, 1.0, 2.0, 3.0), piece=(0, 400)) -> torch.Tensor:
+    return outcome(lands.row_paces(np.array(bank), frames, told, [piece], [list(passing)]))
+
+
+def test_how_fast_rows_go_is_seen():
     frames, told, _ = country(things=False)
-    net = Net(SMALL)
-    net.bank.copy_(torch.tensor([[0.2, 0], [1.4, 0], [2.0, 0], [3.0, 0]]))
-    classes = torch.zeros(1, TALL, WIDE, dtype=torch.int64)
-    classes[:, 10:], classes[:, 20:], classes[:, :10, :20] = 1, 3, 3
-    carried = type("Carried", (), {"classes": classes.expand(lands.AT_ONCE, -1, -1)})
-    monkeypatch.setattr(lands.worlds, "carry", lambda *_: carried)
-    paces = lands.row_paces(net, frames, told, [(0, 400)])
-    assert paces[:10].tolist() == pytest.approx([0.2] * 10) and paces[15] == pytest.approx(1.4) and paces[31] == 3
-    assert paces[10] == pytest.approx(1.4) and 1.4 < paces[19] < paces[20] < 3
+    assert paces(frames, told).tolist() == ROWS.tolist()
+    assert not paces(frames, told, piece=(0, 12)).any(), "too short to say"
+
+
+def test_what_passes_says_nothing_of_land():
+    """However often, before land that hardly stands out."""
+    frames, told, _ = country(every=20, wide=14)
+    grey = frames[..., :1] == frames
+    frames = np.where(grey, 120 + (frames.astype(int) - 120) // 8, frames).astype(np.uint8)
+    lasts = np.array([band_lasts(told, [(0, 400)], band) for band in range(3)], np.float32)
+    passing = [(moment, 1.9, 2.1) for moment in moments(told, (0, 400), lasts)]
+    assert paces(frames, told, passing).tolist() == ROWS.tolist()
+    assert (paces(frames, told)[3:11] == 2).any(), "who does not know of it takes it for land"
+
+
+def test_a_few_rows_never_go_their_own_way_and_quick_ones_are_smoothed_over():
+    random = np.random.default_rng(3)
+    rows = np.repeat([0.0, 0.25, 2.0, 3.0], [6, 12, 7, 7])
+    rows[10:12] = 3.0
+    wall = cv2.blur(random.integers(0, 255, (TALL, 1400)).astype(np.uint8), (5, 1))
+    frames = np.stack([np.stack([wall[y, round(v * t) : round(v * t) + WIDE] for y, v in enumerate(rows)]) for t in range(400)])
+    told = np.zeros((400, 6), np.float32)
+    told[:, 0] = 1
+    found = paces(frames[..., None].repeat(3, 3), told, bank=(0, 0.25, 2.0, 3.0))
+    assert (found[:5] == 0).all() and (found[8:16] == 0.25).all() and found[21] == 2 and found[-1] == 3
+    assert 2 < found[24] < found[25] < 3, "smooth"
+
+
+def test_where_nothing_says_otherwise_a_row_is_slow_and_moves():
+    frames = np.full((400, TALL, WIDE, 3), 120, np.uint8)
+    told = np.zeros((400, 6), np.float32)
+    told[:, 0] = 1
+    assert (paces(frames, told) == 0).all()
+    frames[:] = frames + np.random.default_rng(0).integers(0, 9, frames.shape, np.uint8)
+    assert (paces(frames, told) == 0.2).all()
 
 
 def test_too_little_land_is_a_sentence():
@@ -367,7 +502,7 @@ def test_land_alone_learns_and_first_what_land_is():
     frames, told, _ = country(900, things=False)
     film = Footage(replace(footage().card, clips=[{"name": "country", "start": 0, "stop": 900}], count=900), frames, told)
     learner = Learner(film, start(film, config=SMALL), TrainConfig(only="land", rate=3e-3))
-    kept = ("encoder", "decoder", "paces", "grain")
+    kept = ("encoder", "paces", "slow", "grain")
     assert (learnt_in_whole(learner, "land", LOOKS, 0.85, 0.95, kept)["land.paces"] > 0).any()
 
 
@@ -383,7 +518,7 @@ def test_it_learns_to_go_on_from_what_is_known(monkeypatch):
 
     monkeypatch.setattr(mine.net.velocity, "forward", velocity)
     monkeypatch.setattr(mine.rough, "grain", lambda like: like * 0)
-    assert float(mine._made(latents)) == pytest.approx(float(latents[..., KNOWN:].square().mean()))
+    assert float(mine._made(latents, torch.zeros(4, 1))) == pytest.approx(float(latents[..., KNOWN:].square().mean()))
     assert torch.equal(told[0][:, :8, :, :KNOWN], latents[..., :KNOWN])
     assert (told[0][:, 8, :, :KNOWN] == 1).all() and not told[0][..., KNOWN:].any()
 
@@ -416,7 +551,8 @@ def test_what_enters_has_grain_of_its_own():
     net.grain[TALL // 2 :, 0] = 0.05
     laying = Laying(net)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 1.0)
-    laying._lay(torch.ones_like(laying._ahead), laying._at)
+    (mine,) = laying.scrolls
+    mine.lay(torch.ones_like(mine.ahead), mine.at)
     opened = torch.ones(1, 1, TALL, 16, dtype=torch.bool)
     strip = laying.fill(torch.ones(1, 3, TALL, WIDE), opened)[0]
     assert torch.equal(strip[0], strip[1]) and strip[:, TALL // 2 :].std() == pytest.approx(0.05, rel=0.15)
@@ -428,7 +564,8 @@ def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
     net.paces[0], net.paces[1] = 0.25, 0.5
     laying = Laying(net)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
-    laying._lay(torch.arange(float(laying._ahead.shape[2])).square().expand_as(laying._ahead).clone(), 40)
+    (mine,) = laying.scrolls
+    mine.lay(torch.arange(float(mine.ahead.shape[2])).square().expand_as(mine.ahead).clone(), 40)
     opened = torch.ones(1, 1, TALL, 16, dtype=torch.bool)
     strip = laying.fill(torch.ones(1, 3, TALL, WIDE), opened)[0, 0] / laying._light[0, 0]
     whole = lambda start, stop: np.interp(np.linspace(start, stop, 4001), np.arange(60), np.arange(60.0) ** 2).mean()  # noqa: E731
@@ -436,3 +573,31 @@ def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
     assert strip[0, -1] == pytest.approx(whole(40 - 4 * long, 40), rel=1e-3)
     assert strip[1, -1] == pytest.approx(whole(40 - 2 * long, 40), rel=1e-3)
     assert strip[0, -3] == pytest.approx(whole(32 - 4 * long, 32), rel=1e-3) and strip[TALL - 1, -1] == 1600
+
+
+def test_rows_keep_to_colours_that_the_footage_has(monkeypatch):
+    """What enters goes over to them from part to part without a seam, told what is then in sight, in the light of now."""
+    net, told = slowly(Net(SMALL)), []
+    monkeypatch.setattr(net, "unpacked", lambda drawn: torch.full((1, 3, TALL, drawn.shape[3]), 0.5))
+    wanted = torch.linspace(0.8, 1.2, TALL).expand(1, 3, -1)
+    laying = Laying(net, lambda rows: told.append(rows) or wanted)
+    steps = []
+    for _ in range(400):
+        laying.turn(torch.full((1, 3, TALL, WIDE), 0.4), 4.0)
+        steps += [float(each.ahead[:, each.rows, CELL * KNOWN :].diff().abs().max()) for each in laying.scrolls if each.left > 1]
+    assert 0 < max(steps) < 0.03
+    luma = [float((laying._rows * laying._light[..., 0]).mean()), float(told[0].mean())]
+    assert luma[1] == pytest.approx(1.0, abs=1e-3)
+    for each in laying.scrolls:
+        ends = each.ahead[:, each.rows, -1]
+        assert torch.allclose(ends, wanted[0][:, each.rows] * luma[0] / 0.4, atol=0.02), "where it ends"
+    assert told[-1][0, :, -1].tolist() == pytest.approx([0.5 * 0.4 / luma[0]] * 3, rel=0.02), "a quick row: all of it is new"
+
+
+def test_where_nobody_says_they_stay_as_they_are_made():
+    net = slowly(Net(SMALL))
+    a, b = Laying(net), Laying(net, lambda rows: rows)
+    for laying in (a, b):
+        for _ in range(40):
+            laying.turn(torch.full((1, 3, TALL, WIDE), 0.4), 4.0)
+    assert torch.allclose(a.scrolls[0].ahead, b.scrolls[0].ahead, atol=1e-5)

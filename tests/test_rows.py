@@ -7,7 +7,7 @@ from small import SMALL, footage
 from vj.model.net import MODES, Net
 from vj.model.world import homely_rows
 from vj.train.footage import Footage
-from vj.train.keepsakes import PER_MODE, rows_colours
+from vj.train.keepsakes import PER_MODE, first_frames, rows_colours
 from vj.train.learn import dataset, start
 
 COUNT = 600
@@ -62,3 +62,28 @@ def test_short_footage_tells_fewer_modes_and_a_net_without_footage_none():
     assert 1 <= int(used.sum()) <= 3 < MODES
     rows = torch.rand(2, 3, SMALL.height)
     assert torch.allclose(homely_rows(Net(SMALL), rows)[0], rows)
+
+
+def test_a_first_picture_shows_much_but_nothing_that_is_just_entering():
+    """What is near counts for longer, and where it goes slowly all does; where there is no calm the calmest is taken."""
+    film = footage(400)
+    film.frames[:] = 90
+    film.controls[:, 1:4] = 0.02
+    rich = {20: (1, 5, 1.0), 60: (3, 17, 1.0), 140: (1, 20, 1.0), 220: (1, 20, 0.5), 300: (3, 40, 1.0), 380: (2, 60, 1.0)}
+    for at, (band, before, speed) in rich.items():  # much is to be seen, and something entered so many frames before
+        film.frames[at, ::2, ::2] = 150 + at // 4
+        film.controls[at - before : at + 1, 0] = speed
+        film.controls[max(at - before, 0), band] = 0.9
+
+    def chosen(count: int, speed: float | None = None) -> list[int]:
+        if speed is not None:
+            film.controls[:, 0] = speed
+        pictures, _ = first_frames(film, [(0, 400)], count)
+        every = torch.from_numpy(film.frames).permute(0, 3, 1, 2)
+        return [next((at for at in rich if torch.equal(picture[:3], every[at])), -1) for picture in pictures]
+
+    assert chosen(10) == [-1, -1, -1, 140, -1, -1, -1, 300, -1, 380]
+    assert chosen(10, 0.6) == [-1, -1, -1, -1, -1, -1, -1, -1, -1, 380], "it went half as far"
+    film.controls[:, 1:4] = 0.5
+    film.controls[130:141, 1:4] = 0.4
+    assert 140 in chosen(10, 1.0)

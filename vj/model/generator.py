@@ -20,11 +20,12 @@ from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-12"
+ARCHITECTURE = "transport-13"
 
 
 TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the show
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too
+MADE = ("sprites", "land")  # what is made whole, if it is known
 REFRESHED = 4  # frames of a fade from which the dice take the weights once, the last among them
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
 
@@ -76,7 +77,8 @@ class Generator:
                 part.to(torch.bfloat16)
         if device == "cpu":
             laid.settle(self.net)
-        self.dice, self.passing, self.laying = Dice(self.net), Passing(self.net), Laying(self.net.land)
+        self.dice, self.passing = Dice(self.net), Passing(self.net)
+        self.laying = Laying(self.net.land, lambda rows: worlds.homely_rows(self.net, rows)[0])
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet = torch.zeros(1, device=device)
         self.view = view_of(card)
@@ -138,7 +140,8 @@ class Generator:
         return torch.cat([told[:, :1], torch.where(known, told[:, 1:4].clamp(max=RESTS), told[:, 1:4]), told[:, 4:]], 1)
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
-        """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist.
+        """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist. Things or
+        land that were not known are made by the newer weights at once: half way from nothing they would be nothing.
 
         WeightsError if they are of another shape; the old ones stay.
         """
@@ -151,12 +154,23 @@ class Generator:
         mine = self.exact.state_dict()
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
+        for part in MADE:
+            if not getattr(self.net, part).known and bool(tensors[f"{part}.paces"].any()):
+                self._take(f"{part}.", tensors)
         goal = [tensors[name].to(self.device) for name in _fading(self.exact)]
         self._fade = (goal, max(1, fade_frames))
         for name, buffer in self.net.named_buffers():
             if name in tensors and name not in FADED:  # what can be worked out anew is not kept
                 buffer.copy_(tensors[name])
         self.card, self.view = card, view
+
+    @torch.no_grad()
+    def _take(self, start: str, tensors: dict[str, torch.Tensor]) -> None:
+        """All whose names start so, as they are, at once."""
+        for net in (self.net, self.exact):
+            for name, mine in net.named_parameters():
+                if name.startswith(start):
+                    mine.copy_(tensors[name])
 
     @torch.no_grad()
     def _advance_fade(self) -> None:

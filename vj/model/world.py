@@ -15,6 +15,7 @@ MEDIANS = 3  # of the proposals, the last
 BRIGHTEST = 1.6  # of the lattice; what is shown ends at 1
 HOMING = 0.1  # of the way, each frame, that a row of foreign colour goes back
 COMPANY = 3.0  # log odds for the class that all around have brought with them: a thing keeps to one motion, and stays whole
+REST = 2  # frames in one of which the trunk is asked, where there is land alone
 # The slower the world, the less a frame tells of motions: at half speed LOYAL log odds for each pixel's own class, at a third
 # twice as much, and where it stands nothing is forgotten.
 LOYAL, STANDS = 2.0, 0.02
@@ -37,6 +38,7 @@ class World:
     moved: torch.Tensor | None = None  # (B, K, 2) px, each class's displacement in the last step
     behind: hidden.Hidden | None = None  # what is covered; None: nothing is known of it
     age: int = 0  # frames since it began
+    evidence: torch.Tensor | None = None  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, where it may rest
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -116,10 +118,11 @@ class Carried:
     moved: torch.Tensor  # (B, 3, H, W) the lattice, carried
     opened: torch.Tensor  # (B, 1, H, strip) bool: has entered
     usual: torch.Tensor  # (B, 2, 3, H, 1) of the rows, see transport.usual
-    features: torch.Tensor  # (B, a, H/2, W/2) of the trunk
+    features: torch.Tensor | None  # (B, a, H/2, W/2) of the trunk; None: it was not asked
     classes: torch.Tensor  # (B, H, W) motion class of each pixel
     behind: hidden.Hidden
     light: torch.Tensor  # (B, 3) by which each colour is multiplied
+    evidence: torch.Tensor  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, and that none explains it
     shift: torch.Tensor  # (B, K, 2) px, each class's displacement in this step
     phase: torch.Tensor  # (B, K, 2) px, what of it is left over
 
@@ -145,25 +148,29 @@ def step(
 
 def carry(net: Net, world: World, controls, code, noise, whole_picture=None, alone: bool = False) -> Carried:
     """The first part of a step: the light changes, and all goes where the trunk says. alone: land alone, in which nothing covers
-    anything. All else as of `step`."""
+    anything; motions hardly change from frame to frame there, and the trunk is asked in each REST-th alone. All else as of
+    `step`."""
     vertical = bool((net.bank[:, 1] != 0).any())
     K, S = net.config.classes, net.config.strip
     told = tell(net, world.speeds[:, 0], controls, noise)
-    dtype = next(net.trunk.parameters()).dtype
-    wrong, doubt = (part.to(dtype) for part in misfit(net, world))
-    logits, touch, features = net.trunk(history(world).to(dtype), wrong, doubt, told.to(dtype), code)
+    evidence, touch, features = world.evidence, None, None
+    if evidence is None or not alone or world.age % REST == 0:
+        dtype = next(net.trunk.parameters()).dtype
+        wrong, doubt = (part.to(dtype) for part in misfit(net, world))
+        evidence, touch, features = net.trunk(history(world).to(dtype), wrong, doubt, told.to(dtype), code)
+        evidence = planes.box(evidence, 3, 1)  # one row alone never goes its own way
     light = net.light(world.shown[0] if whole_picture is None else whole_picture, told)
     lattice = relight(world.lattice, light)
     shift = net.bank[None] * controls[:, 0, None, None]
     total = world.phase + shift
     whole, _ = transport.split(total, vertical)
-    logits = planes.box(logits, 3, 1)  # one row alone never goes its own way
+    logits = evidence
     if world.classes is not None:
         brought = _brought(world.classes, whole)
         company = COMPANY * planes.box(brought, 5, 5)
         if (controls[:, 0] < 1).any():
             company += LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1) * brought
-        logits[:, :K] += company
+        logits = torch.cat([logits[:, :K] + company, logits[:, K:]], 1)
     logits = planes.doubled(logits)
     surest, classes = planes.best(logits[..., :K, :, :])
     classes = planes.together(classes)[:, 0]
@@ -172,11 +179,11 @@ def carry(net: Net, world: World, controls, code, noise, whole_picture=None, alo
     if world.classes is not None and not alone:
         moved, classes, behind = hidden.step(behind, lattice, light, world.classes, moved, classes, whole, net.bank)
     touched = (logits[..., K:, :, :] > surest) & (controls[:, 0] > 0).view(-1, 1, 1, 1, 1, 1)
-    if touched.any():  # seldom; only then the sum is worth its time
+    if touch is not None and touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
         moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
     usual = transport.usual(moved, S)
-    return Carried(moved, entered[..., -S:], usual, features, classes, behind, light, shift, total - whole)
+    return Carried(moved, entered[..., -S:], usual, features, classes, behind, light, evidence, shift, total - whole)
 
 
 def enter(net: Net, carried: Carried, code: torch.Tensor, grain: torch.Tensor | None = None):
@@ -211,7 +218,7 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
     return replace(
         world, lattice=lattice, shown=(shown, *past), phase=carried.phase,
         speeds=torch.cat([controls[:, :1], world.speeds[:, :-1]], 1),
-        codes=codes, classes=classes, moved=carried.shift, behind=behind, age=world.age + 1,
+        codes=codes, classes=classes, moved=carried.shift, behind=behind, age=world.age + 1, evidence=carried.evidence,
     )  # fmt: skip
 
 

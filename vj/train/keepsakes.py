@@ -7,16 +7,20 @@ import numpy as np
 import torch
 
 from vj.model.net import MODES
+from vj.model.passing import RESTS
 from vj.train.dataset import LUMA
 from vj.train.footage import Footage
 
 THINGS = 0.05  # share of a row's pixels, at either end, that are things in it, and not what it is
 UNSURE, PER_MODE = 0.01, 40  # of a row's colour, in the mean luma; frames that are to tell each principal component
+TRIED = 40  # pictures of which one is a first picture
+CALM, LONGEST = (14, 14, 30), 90  # frames at speed 1 in which nothing entered far, in the middle, near; frames looked at for that
 Stretches = list[tuple[int, int]]  # of frames, as in Dataset.training
 
 
 def first_frames(footage: Footage, training: Stretches, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Good first pictures, from all over the training part, where it moves and most is to be seen.
+    """Good first pictures, from all over the training part: it moves, nothing is just entering, nothing near passes, for of what
+    the picture holds each pixel is carried on by itself; and most is to be seen.
 
     Each above the frame before it, uint8 (count, 6, H, W), and the speeds (count,) between the two.
     """
@@ -24,13 +28,22 @@ def first_frames(footage: Footage, training: Stretches, count: int) -> tuple[tor
     where = np.concatenate([np.arange(start + 1, max(stop, start + 2)) for start, stop in training])
     for part in np.array_split(where, count):
         part = part if len(part) else where
-        candidates = part[:: max(1, len(part) // 12)]
+        candidates = part[:: max(1, len(part) // TRIED)]
         moving = [i for i in candidates if footage.controls[i, 0] > 0.5] or candidates
-        detail = [np.abs(np.diff(footage.frames[i].astype(np.float32), axis=1)).mean() for i in moving]
-        picked.append(int(moving[int(np.argmax(detail))]))
+        busy = np.array([_busy(footage.controls, i) for i in moving])
+        calm = [i for i, much in zip(moving, busy, strict=True) if much <= max(RESTS, busy.min())]
+        detail = [np.abs(np.diff(footage.frames[i].astype(np.float32), axis=1)).mean() for i in calm]
+        picked.append(int(calm[int(np.argmax(detail))]))
     pairs = np.stack([footage.frames[[i, max(i - 1, 0)]] for i in picked])
     speeds = torch.from_numpy(footage.controls[picked, 0].copy())
     return torch.from_numpy(pairs).permute(0, 1, 4, 2, 3).flatten(1, 2).contiguous(), speeds
+
+
+def _busy(controls: np.ndarray, at: int) -> float:
+    """How much has entered shortly before that frame: the greatest entry control, of what is near for longer."""
+    gone = np.cumsum(controls[max(at - LONGEST, 0) : at + 1, 0][::-1])
+    entry = controls[max(at - LONGEST, 0) : at + 1, 1:4][::-1]
+    return max(float(entry[gone <= max(long, gone[0]), band].max()) for band, long in enumerate(CALM))
 
 
 def rows_colours(footage: Footage, training: Stretches, most: int = 900) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,34 +2,43 @@
 finish takes it. From these `vj.model.land` learns what land looks like.
 
 What entered at the leading edge goes on with its row, so it is seen again and again while it crosses the picture. Where a thing
-stands before it, which goes at another pace, it is seen before or after; how fast each row's land goes the trunk knows. Where
-nothing but the thing is seen, the land on either side is drawn together. Footage that moves up and down too has none.
+stands before it, which goes at another pace, it is seen before or after. How fast each row's land goes is seen where nothing
+passes. Where nothing but the thing is seen, the land on either side is drawn together. Footage that moves up and down too has
+none.
 
 Sources: a background is what is seen most often where it should be (median, Massey and Bender 1996); slit-scan.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 from vj.model import planes
-from vj.model import world as worlds
 from vj.model.land import DARK
-from vj.model.net import CODE_DIMS, HISTORY, Net
+from vj.model.net import Net
 from vj.signals import BANDS
-from vj.train.things import REACH, Moment, band_lasts, moments
+from vj.train.things import REACH, Moment, band_lasts, moments, outcome
 
 LATER = (0, 1, 2, 4, 6, 9, 12, 16, 20, 26, 32, 40, 50, 60, 72)  # frames at speed 1 after it entered in which land is looked at
-SPREAD, ROOM, EARLY = 2.5, 6.0, 2.0  # of things' paces; px beside them, frames at speed 1 before and after, that count as theirs
+SPREAD, ROOM, EARLY = 2.5, 6.0, 2.0  # of things' paces; px beside them, frames at speed 1 before and after, that are theirs
 STEADY = 0.06  # in the mean colour, how far the first look may be from the usual one: it is the sharpest
-AT_ONCE, ASKED, AROUND = 8, 12, 2  # worlds that the trunk is asked about, how often, rows on either side that are smoothed over
+APART, ASKED, AROUND = (2, 6, 20), 150, 2  # frames at speed 1 between two pictures; how many are asked; rows on either side that
+# are smoothed over
+CLEAR, BESIDE, ALIKE = 0.1, 1, 1.01  # difference that counts, at most; rows on either side that are asked together; times the
+# least that is as good
+STILL, FEW = 1.05, 3  # times as good must be that a row stands, for hardly any does; rows on either side that are asked, too
 QUICK = 1.0  # px a frame at speed 1: what is slower is not smoothed over, there motions end
 GRAINY, FINER, PART = 200, 7, 24  # frames of which the grain is taken; px around whose mean is taken away, px looked at in one go
 LUMA = np.float32((0.299, 0.587, 0.114))
 LEAST = 40  # columns of a stretch
 SLOW = 0.25  # share of the rows that are the slowest
+
+
+Passing = tuple[Moment, float, float]  # a thing, and the slowest and the quickest that those of its band are
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +52,90 @@ class Lands:
 
 def find(net: Net, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> Lands:
     """The land of frames (N, H, W, 3) uint8 with their controls (N, 6), pieces [(start, stop)...]; of none is anything seen
-    beyond its piece. The network knows the motions, and how fast things are (none where it knows no things)."""
-    paces = row_paces(net, frames, controls, pieces, seed)
+    beyond its piece. The network knows the bank of motions, and how fast things are (none where it knows no things)."""
+    return outcome(taking(net, frames, controls, pieces, seed))
+
+
+def taking(net: Net, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]],
+           seed: int = 0) -> Generator[None, None, Lands]:  # fmt: skip
+    """As find, piece by piece."""
     if bool(net.bank[:, 1].any()):
-        return Lands([], paces, torch.zeros(len(paces), planes.GRAINS))
+        return Lands([], torch.zeros(frames.shape[1]), torch.zeros(frames.shape[1], planes.GRAINS))
     lasts = np.array([band_lasts(controls, pieces, band) for band in range(len(BANDS))], np.float32)
-    known = net.sprites.paces.cpu().numpy()
-    pictures = []
+    known, passing = net.sprites.paces.cpu().numpy(), []
     for piece in pieces:
-        passing = [(moment, *_limits(*known[moment.band])) for moment in moments(controls, piece, lasts) if known[moment.band, 0]]
-        picture = _entered(frames, controls, piece, passing, paces.numpy())
+        every = moments(controls, piece, lasts)
+        passing.append([(moment, *_limits(*known[moment.band])) for moment in every if known[moment.band, 0]])
+    paces = yield from row_paces(net.bank[:, 0].cpu().numpy(), frames, controls, pieces, passing, seed)
+    pictures = []
+    for piece, things in zip(pieces, passing, strict=True):
+        yield
+        picture = _entered(frames, controls, piece, things, paces.numpy())
         if picture is not None:
             pictures.append(picture)
     return Lands(pictures, paces, row_grain(frames, pieces, seed))
 
 
-@torch.inference_mode()
-def row_paces(net: Net, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> torch.Tensor:
-    """(H,) px a frame at speed 1 of what most of each row is, as the trunk takes it; smooth from row to row where it is quick."""
-    random, found, depth, device = np.random.default_rng(seed), [], HISTORY[-1] + 1, net.bank.device
-    pieces = [(start, stop) for start, stop in pieces if stop - start > depth + 1]
-    for _ in range(ASKED if pieces else 0):
-        chosen = [pieces[each] for each in random.integers(len(pieces), size=AT_ONCE)]
-        now = [int(random.integers(start + depth - 1, stop - 1)) for start, stop in chosen]
-        seen = torch.from_numpy(np.stack([[frames[at - back] for at in now] for back in range(depth)])).float() / 255
-        speeds = torch.from_numpy(np.stack([controls[at - np.arange(depth), 0] for at in now])).float()
-        world = worlds.begin(net, tuple(seen.permute(0, 1, 4, 2, 3).to(device)), speeds.to(device))
-        told = torch.from_numpy(np.stack([controls[at + 1] for at in now])).float()
-        code = torch.zeros(AT_ONCE, CODE_DIMS, net.config.rows, device=device)
-        carried = worlds.carry(net, world, told.to(device), code, torch.zeros(AT_ONCE, device=device))
-        found.append(net.bank[:, 0][carried.classes].cpu())
-    if not found:
-        return torch.zeros(net.config.height)
-    rows = torch.cat(found).transpose(0, 1).flatten(1).median(1).values
+def row_paces(bank: np.ndarray, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]],
+              passing: list[list[Passing]], seed: int = 0) -> Generator[None, None, torch.Tensor]:  # fmt: skip
+    """(H,) px a frame at speed 1 of the land of each row: which of the bank (K,) explains best, over a few frames and over many,
+    what stands there where nothing passes; of those that do so alike the slowest. Smooth from row to row where it is quick."""
+    H, W = frames.shape[1:3]
+    tried = np.unique(bank[bank >= 0])
+    long = [each for each, (start, stop) in enumerate(pieces) if controls[start:stop, 0].sum() > APART[-1] + 2]
+    if not (long and len(tried)):
+        return torch.zeros(H)
+    random = np.random.default_rng(seed)
+    wrong, counts = np.zeros((2, len(APART), len(tried), H))
+    for _ in range(ASKED):
+        yield
+        chosen = long[random.integers(len(long))]
+        start, stop = pieces[chosen]
+        gone = np.cumsum(controls[start:stop, 0], dtype=np.float64)
+        first = int(random.integers(np.searchsorted(gone, gone[-1] - APART[-1] - 1)))
+        before, hidden = _even(frames[start + first]), _hides(passing[chosen], gone, start, first, (H, W))
+        for look, apart in enumerate(APART):
+            at = int(np.searchsorted(gone, gone[first] + apart))
+            now, also = _even(frames[start + at]), _hides(passing[chosen], gone, start, at, (H, W))
+            for k, pace in enumerate(tried):
+                source = np.arange(W) + pace * (gone[at] - gone[first])
+                there = source <= W - 1
+                left = np.minimum(source.astype(int), W - 2)[there]
+                part = (source[there] - left)[:, None].astype(np.float32)
+                moved = before[:, left] * (1 - part) + before[:, left + 1] * part
+                land = ~(also[:, there] | hidden[:, left] | hidden[:, left + 1])
+                wrong[look, k] += (np.abs(now[:, there] - moved).mean(2).clip(max=CLEAR) * land).sum(1)
+                counts[look, k] += land.sum(1)
+    wrong = (wrong / np.maximum(counts, 1)).mean(0)
+    wrong[(counts == 0).any(0)] = CLEAR
+    wrong = cv2.blur(wrong, (2 * BESIDE + 1, 1))
+    wrong[tried == 0] *= STILL
+    found = tried[(wrong <= ALIKE * wrong.min(0)).argmax(0)].astype(np.float32)
+    found = np.median(sliding_window_view(np.pad(found, FEW, "edge"), 2 * FEW + 1), 1)  # a few rows alone never go their own way
+    rows = torch.from_numpy(found)
     smooth = rows.clone()
     for row in torch.nonzero(rows > QUICK)[:, 0].tolist():
         beside = rows[max(0, row - AROUND) : row + AROUND + 1]
         smooth[row] = beside[beside > QUICK].mean()
     return smooth
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3) uint8 in the mean of its rows' median colours."""
+    seen = frame.astype(np.float32) / 255
+    return seen / np.maximum(np.median(seen[:, ::2], 1).mean(0), DARK)
+
+
+def _hides(passing: list[Passing], gone: np.ndarray, start: int, at: int, size: tuple[int, int]) -> np.ndarray:
+    """Where in a frame, `at` of a piece that starts there, things may stand: bool (H, W)."""
+    (H, W), x = size, np.arange(size[1])
+    hidden = np.zeros(size, bool)
+    for moment, slowest, quickest in passing:
+        begun, ended = gone[at] - gone[moment.begins - start] + EARLY, gone[at] - gone[moment.ends - start] - EARLY
+        if begun >= 0:
+            top, bottom = (round(share * H) for share in REACH[moment.band])
+            hidden[top:bottom] |= (x >= W - quickest * begun - ROOM) & (x <= W - slowest * max(ended, 0) + ROOM)
+    return hidden
 
 
 def row_grain(frames: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> torch.Tensor:
@@ -113,7 +168,7 @@ def _limits(mean: float, spread: float) -> tuple[float, float]:
     return max(mean - SPREAD * spread, mean / 2), mean + SPREAD * spread
 
 
-def _entered(frames, controls, piece, passing: list[tuple[Moment, float, float]], paces: np.ndarray) -> torch.Tensor | None:
+def _entered(frames, controls, piece, passing: list[Passing], paces: np.ndarray) -> torch.Tensor | None:
     """One stretch; None: too short, or a row of it is never seen."""
     start, stop = piece
     seen, gone = np.asarray(frames[start:stop]), np.cumsum(controls[start:stop, 0], dtype=np.float64)

@@ -202,6 +202,11 @@ class Learner:
         """The parts that say how the picture fares, summed: a running mean."""
         return sum(value for name, value in self.trainer.losses.items() if name in ("classes", "touch", "paint", "light"))
 
+    @property
+    def says(self) -> str:
+        """What it is about, if that is worth saying."""
+        return self.trainer.whole.says if self.trainer.whole else ""
+
     def run(self, steps: int) -> float:
         """Trains; the loss after it."""
         self.trainer.run(steps)
@@ -242,17 +247,21 @@ class Learner:
 
 
 def switched(learner: Learner, footage: Footage, source: str, config: TrainConfig | None = None) -> Learner:
-    """The same network going on with other footage: its motions and first pictures, and a rate that gets there in minutes.
+    """The same network going on with other footage: its motions and first pictures, and a rate that gets there in minutes. Things
+    and land stay what they were until those of the new footage are learnt.
 
     WeightsError if the footage is prepared in another size; the learner given is then as it was.
     """
-    net = learner.trainer.net
+    net, shown = learner.trainer.net, learner.trainer.average
     if (net.config.height, net.config.width) != (footage.card.height, footage.card.width):
         raise WeightsError(f"The new footage is prepared at {footage.card.width}x{footage.card.height}, the show runs at "
                            f"{net.config.width}x{net.config.height}: prepare it in that size.")  # fmt: skip
     adopt_footage(net, footage)
     config = config or TrainConfig(rate=BRISK)
-    return Learner(footage, net, config, learner.device, learner.recipe, source, step=learner.steps)
+    new = Learner(footage, net, config, learner.device, learner.recipe, source, step=learner.steps)
+    if new.trainer.whole:
+        new.trainer.whole.keep(shown)
+    return new
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -61,6 +61,7 @@ class Lessons:
                 "bring more of it, or one in which more enters at the right edge."
             )
         self.things = things.some(torch.nonzero(many[things.bands])[:, 0])
+        self._members = [torch.nonzero(self.things.bands == band)[:, 0] for band in self.things.bands.unique()]
         self._looks = not net.known
         self._latents: torch.Tensor | None = None
         self._asked = 0
@@ -106,7 +107,10 @@ class Lessons:
         return parts | ({"texture": CRITICAL * found} if self._asked > GREEN else {})
 
     def _some(self, count: int) -> torch.Tensor:
-        return (self.rough.random(count) * len(self.things.bands)).long().cpu()
+        """So many of them, of each band alike often: of far ones fewer are seen whole, and they are the smallest."""
+        bands = (self.rough.random(count) * len(self._members)).long().tolist()
+        mine = [self._members[band] for band in bands]
+        return torch.stack([each[int(at * len(each))] for each, at in zip(mine, self.rough.random(count).tolist(), strict=True)])
 
     def _packed(self, which: torch.Tensor) -> torch.Tensor:
         things, device = self.things, self.net.paces.device

@@ -9,7 +9,9 @@ Sources: layers told apart by their motion (Wang and Adelson 1994); of what is c
 counts (hysteresis, Canny 1986).
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -38,6 +40,7 @@ LEVEL, BIT = 0.09, 0.3  # of the height, how far from most a thing may stand; of
 HOLE, OTHERWISE = 60, 0.03  # px of a hole in it that is its own if it looks otherwise than its row
 DARK = 0.05  # mean of a colour, 0..1, below which a picture is taken for black
 TRIED = 200  # moments of a band by which its usual pace is found
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,21 @@ class Things:
 def find(net: Sprites, bank: torch.Tensor, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]]) -> Things:
     """All that can be cut out of frames (N, H, W, 3) uint8 with their controls (N, 6); of no thing is anything seen beyond its
     piece, pieces [(start, stop)...]. bank (K, 2) px a frame at speed 1."""
+    return outcome(cutting(net, bank, frames, controls, pieces))
+
+
+def outcome(work: Generator[None, None, T]) -> T:
+    """What comes of work that is done bit by bit, done at once."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def cutting(net: Sprites, bank: torch.Tensor, frames: np.ndarray, controls: np.ndarray,
+            pieces: list[tuple[int, int]]) -> Generator[None, None, Things]:  # fmt: skip
+    """As find, thing by thing."""
     lasts = np.array([band_lasts(controls, pieces, band) for band in range(len(BANDS))], np.float32)
     cut, entered = [], []
     if not bank[:, 1].any():
@@ -88,6 +106,7 @@ def find(net: Sprites, bank: torch.Tensor, frames: np.ndarray, controls: np.ndar
             of_band = [moment for moment in every if moment.band == band]
             usual = scissors.usual(of_band)
             for moment in of_band if usual else ():
+                yield
                 found = scissors.cut(moment, usual)
                 if found is not None:
                     cut.append(found)

@@ -6,7 +6,6 @@ The weights that are shown are an average (EMA) of the trained ones. Knows no pr
 """
 
 import copy
-import functools
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -22,16 +21,15 @@ from vj.train.dataset import BEFORE, Batch, Dataset
 from vj.train.daylight import Daylight
 from vj.train.dreaming import seen
 from vj.train.dreams import Dreams
-from vj.train.land import Lessons as LandLessons
 from vj.train.lessons import Lessons
 from vj.train.losses import class_loss, light_loss, unlikeness
 from vj.train.mending import Mendings
 from vj.train.painting import FLIPPED, NEWS, SKETCHED, grade_grain, grade_paint, news, sketch, tone
 from vj.train.roughness import OFF, Roughness
-from vj.train.sprites import Lessons as SpriteLessons
 from vj.train.strays import Strays, slipped
 from vj.train.tidying import Tidying
 from vj.train.tracks import SPAN, explained
+from vj.train.whole import WHOLE, Whole, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,8 @@ class TrainConfig:
 # whose meaning shifts; what draws the code; the same, from its own dreams too; what mends; the same, from dreams too; what makes
 # the things that enter; what makes the land behind them.
 ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites", "land")
-WHOLE = {"sprites": SpriteLessons, "land": LandLessons}
 MENDING = ("mender", "tidying")
+WHOLLY = 60  # steps after which, where all is learnt, things and land are cut out, and learnt too: light comes first
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -88,6 +86,11 @@ NEAR = 1  # own frames up to which it is learnt what is worth telling
 WORTH = 0.022  # of the error (0..1 a pixel of a row with four new ones, summed over a cell) that telling a cell must take away
 
 
+def _settling(way: float) -> float:
+    """Of the rate, at this share of the way: in its last part what is learnt settles."""
+    return 1 - 0.92 * max(0.0, way - 0.4) / 0.6
+
+
 def _twice(part):
     """A world, a tuple or a tensor, each of its worlds twice: (B, ...) -> (2 B, ...)."""
     if isinstance(part, worlds.World):
@@ -104,6 +107,10 @@ class Trainer:
         """net is trained in place. `share` (0..1, of the way planned) may be set; the rate falls towards its end."""
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
+        self._followed = [
+            pair for pair in zip(self.average.named_parameters(), self.net.named_parameters(), strict=True)
+            if config.only in WHOLE or not pair[0][0].startswith(tuple(WHOLE))
+        ]  # fmt: skip
         self.dataset, self.config, self.device = dataset, config, device
         self.share = 0.0
         self.half = native_bf16(str(device)) if config.half is None else config.half
@@ -120,7 +127,8 @@ class Trainer:
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         wide = self.net.config.width
         self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
-        self._whole = self._lessons_in_whole(config.only) if config.only in WHOLE else None
+        self._whole = alone(config.only, self.net, self.average, dataset, self.rough) if config.only in WHOLE else None
+        self.whole = None if config.only else Whole(self.net, self.average, dataset, Roughness(device, seed))
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
@@ -129,6 +137,8 @@ class Trainer:
             with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
                 torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.rough.generator)))
                 self._step()
+                if self.whole and self.steps - self.begun >= WHOLLY:
+                    self.losses |= self.whole.turn(self._quick, _settling(self.share))
         return dict(self.losses)
 
     def _hold_still(self) -> None:
@@ -144,18 +154,14 @@ class Trainer:
         if only == "picture":  # of the code only which of it is worth telling, see _grade
             encoder.layers[:-1].requires_grad_(False)
 
-    def _lessons_in_whole(self, part: str) -> SpriteLessons | LandLessons:
-        """In all that enters of this footage."""
-        lessons = WHOLE[part].of(self.net, self.dataset, self.rough)
-        for net in (self.net, self.average):
-            lessons.count(getattr(net, part))
-        return lessons
-
     @property
     def _part(self) -> int:
         """px of the picture, from the right, that are looked at where things enter."""
         wide = self.net.config.width
         return self.config.part if wide >= 2 * self.config.part else wide
+
+    def _quick(self) -> torch.autocast:
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half)
 
     @property
     def _eager(self) -> bool:
@@ -176,8 +182,8 @@ class Trainer:
         shares = (1.0, STEADY if FLEDGLING < self.steps < EAGER else 1.0, CAUTIOUS if self._young else 1.0, 1.0)
         for group, share in zip(self.optimiser.param_groups, shares, strict=True):
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
-            group["lr"] *= 1 - 0.92 * max(0.0, way - 0.4) / 0.6  # settles in the last part of its way
-        quick = functools.partial(torch.autocast, torch.device(self.device).type, torch.bfloat16, enabled=self.half)
+            group["lr"] *= _settling(way)
+        quick = self._quick
         if self._whole:
             with quick():
                 graded = self._whole.grade(self.share)
@@ -282,7 +288,7 @@ class Trainer:
     @torch.no_grad()
     def _follow(self) -> None:
         keep = min(self.config.average, (self.steps + 1) / (self.steps + 4))
-        for mine, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
+        for (_, mine), (_, theirs) in self._followed:
             mine.lerp_(theirs, 1 - keep)
 
     @torch.no_grad()

@@ -23,7 +23,7 @@ from vj.weights import WeightsSlot, read
 
 log = logging.getLogger("vj")
 UPSCALING = 60  # steps of the upscaler at each update: about a second
-CHUNK = 5  # steps between two looks at the clock and at the door
+CHUNK = 2  # steps between two looks at the clock and at the door
 SAYS = 2.0  # s between two reports
 RECIPE = "learnt in a show (vj play)"
 
@@ -137,7 +137,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
         elif time.monotonic() < said + SAYS:
             continue
         said = time.monotonic()
-        _say(mouth, LearningReport(version, learner.steps, loss, skill, gate.rejected, message))
+        _say(mouth, LearningReport(version, learner.steps, loss, skill, gate.rejected, message or learner.says))
 
 
 def _say(mouth, report: LearningReport) -> None:
