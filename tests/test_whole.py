@@ -55,6 +55,7 @@ def _film(monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.setattr(things, "cutting", give(lambda: cut([0, 1, 2])))
     monkeypatch.setattr(lands, "taking", give(land))
+    monkeypatch.setattr(whole, "BITS", 8)
     monkeypatch.setattr(whole, "EACH", {"sprites": 1, "land": 1})
     monkeypatch.setattr(whole, "LOOKS", {"sprites": 2, "land": 3})
     monkeypatch.setattr(whole, "MAKES", {"sprites": 2, "land": 5})

@@ -27,7 +27,7 @@ AGAIN = 0.6  # of so many, where it knew other footage's
 RATE, WARMUP, CLIP, AVERAGE = 2e-3, 50, 1.0, 0.998  # as in TrainConfig
 CALMER = 3000  # lessons after which the rate has fallen by the root of 2; after three times as many it is half
 MOST = 24_000  # frames that things and land are taken from
-BITS = 8  # of the work of cutting, after each other step
+BITS = 24  # of the work of cutting, after each other step
 
 
 def alone(part: str, net: Net, average: Net, data: Dataset, rough: Roughness) -> SpriteLessons | LandLessons:
