@@ -160,6 +160,22 @@ def test_who_is_late_goes_on_as_it_ended(pace):
     assert torch.allclose(mine.entered(4)[..., -1], mine.ahead[:, mine.rows, -1][None], atol=1e-4)
 
 
+def test_newer_weights_with_other_slow_rows_go_on_from_what_is_in_sight():
+    """Of rows that were not in it a picture knows nothing."""
+    net = slowly(Net(SMALL))
+    laying, lattice = Laying(net), torch.rand(1, 3, TALL, WIDE)
+    laying.turn(lattice, 1.0)
+    before = laying.scrolls
+    laying.turn(lattice, 1.0)
+    assert laying.scrolls is before
+    net.slow[TALL // 2 - 1] = 0
+    laying.turn(lattice, 1.0)
+    assert [len(each.rows) for each in laying.scrolls] == [TALL // 2 + 1, TALL // 2 - 1]
+    net.slow.zero_()
+    laying.turn(lattice, 1.0)
+    assert [len(each.rows) for each in laying.scrolls] == [TALL]
+
+
 def test_what_is_told_of_rows_is_of_those_alone():
     net, colours = slowly(Net(SMALL)), torch.rand(2, 3, TALL, 16)
     for slow in (False, True):

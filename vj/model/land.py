@@ -105,8 +105,8 @@ class Laying:
     @torch.inference_mode()
     def turn(self, lattice: torch.Tensor, speed: float) -> bool:
         """A step at this speed further, from a world's lattice (1, 3, H, W). Whether it went on making what comes next."""
-        if not self.scrolls:
-            self._light = shine(lattice)
+        if not self.scrolls or not torch.equal(self._slow, self.net.slow):  # newer weights may have other rows
+            self._light, self._slow = shine(lattice), self.net.slow.clone()
             even = lattice / self._light
             self._rows, self._wide = even.mean(3), lattice.shape[3]
             kinds = [slow for slow in (False, True) if self.net.rows(slow).any()]
