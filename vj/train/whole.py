@@ -21,10 +21,11 @@ from vj.train.sprites import Lessons as SpriteLessons
 
 WHOLE = {"sprites": SpriteLessons, "land": LandLessons}
 EACH = {"sprites": 3, "land": 4}  # lessons after each other step
-LOOKS = {"sprites": 200, "land": 240}  # lessons in which it learns what they are,
-MAKES = {"sprites": 100, "land": 200}  # and how to make them, until they are shown
+LOOKS = {"sprites": 180, "land": 220}  # lessons in which it learns what they are,
+MAKES = {"sprites": 60, "land": 110}  # and how to make them, until they are shown; blots at first, for the show is to go on
 AGAIN = 0.6  # of so many, where it knew other footage's
 RATE, WARMUP, CLIP, AVERAGE = 2e-3, 50, 1.0, 0.998  # as in TrainConfig
+RECENT = 6  # of all lessons, what is shown is the mean of about the last sixth, and of 1 / (1 - AVERAGE) at most
 CALMER = 3000  # lessons after which the rate has fallen by the root of 2; after three times as many it is half
 MOST = 24_000  # frames that things and land are taken from
 BITS = 24  # of the work of cutting, after each other step
@@ -155,7 +156,8 @@ class _Part:
         self._optimiser.step()
         self._given += 1
         if self.shown:
+            keep = min(AVERAGE, 1 - RECENT / self._given)
             with torch.no_grad():
                 for mine, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                    mine.lerp_(theirs, 1 - AVERAGE)
+                    mine.lerp_(theirs, 1 - keep)
         return {name: float(loss.detach()) for name, loss in graded.items()}
