@@ -32,6 +32,20 @@ def footage(count: int = 120, height: int = 32, width: int = 64) -> Footage:
     return Footage(card, frames, controls)
 
 
+def noted(frames: np.ndarray):
+    """Frames as footage has them, and what was asked of them."""
+    asked = []
+
+    class Frames:
+        shape = frames.shape
+
+        def __getitem__(self, at):
+            asked.append(at)
+            return frames[at]
+
+    return Frames(), asked
+
+
 def weights():
     """Card and tensors after three steps."""
     torch.set_num_threads(1)
@@ -75,7 +89,7 @@ def bright(shown: torch.Tensor, _pace, _told) -> torch.Tensor:
 def learnt_in_whole(learner: Learner, part: str, looks: float, drawn: float, made: float, keeps: tuple) -> dict:
     """What is published once `part`, sprites or land, has learnt to draw, to the share `drawn` of its first error, and from share
     `looks` of the way on to make, to `made` of it. All else stays as it was, and then so does what starts with `keeps`."""
-    trainer, mine = learner.trainer, learner.trainer._whole
+    trainer, mine = learner.trainer, learner.trainer._only
     before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
 
     def graded(name: str) -> float:

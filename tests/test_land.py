@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small import MOTIONS, SMALL, footage, learnt_in_whole, weights
+from small import MOTIONS, SMALL, footage, learnt_in_whole, noted, weights
 
 from vj.errors import FootageError
 from vj.model import land as lands_made
@@ -445,16 +445,8 @@ def test_the_first_look_counts_if_it_is_as_usual():
 
 def test_of_no_stretch_is_anything_seen_beyond_its_piece(made):
     frames, told, _ = country(things=False)
-    looked = []
-
-    class Frames:
-        shape = frames.shape
-
-        def __getitem__(self, at):
-            looked.append(at)
-            return frames[at]
-
-    lands.find(made, Frames(), told, [(100, 180)])
+    seen, looked = noted(frames)
+    lands.find(made, seen, told, [(100, 180)])
     assert slice(100, 180) in looked
     assert all(each == slice(100, 180) or 100 <= each < 180 for each in looked)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import MOTIONS, SMALL, footage, learnt_in_whole
+from small import MOTIONS, SMALL, footage, learnt_in_whole, noted
 
 from vj.errors import FootageError
 from vj.model.sprites import EXAMPLES, Sprites
@@ -111,16 +111,8 @@ def test_what_stands_out_beside_it_but_goes_otherwise_is_not_its_own():
 
 def test_of_no_thing_is_anything_seen_beyond_its_piece():
     frames, told = posts()
-    looked = []
-
-    class Frames:
-        shape = frames.shape
-
-        def __getitem__(self, at):
-            looked.append(at)
-            return frames[at]
-
-    find(Sprites(TALL, WIDE), BANK, Frames(), told, [(100, 131)])
+    seen, looked = noted(frames)
+    find(Sprites(TALL, WIDE), BANK, seen, told, [(100, 131)])
     assert looked and 100 <= min(looked) and max(looked) < 131
 
 

@@ -117,7 +117,7 @@ class Carried:
 
     moved: torch.Tensor  # (B, 3, H, W) the lattice, carried
     opened: torch.Tensor  # (B, 1, H, strip) bool: has entered
-    usual: torch.Tensor  # (B, 2, 3, H, 1) of the rows, see transport.usual
+    usual: torch.Tensor | None  # (B, 2, 3, H, 1) of the rows, see transport.usual; None: nobody paints
     features: torch.Tensor | None  # (B, a, H/2, W/2) of the trunk; None: it was not asked
     classes: torch.Tensor  # (B, H, W) motion class of each pixel
     behind: hidden.Hidden
@@ -182,7 +182,7 @@ def carry(net: Net, world: World, controls, code, noise, whole_picture=None, alo
     if touch is not None and touched.any():  # seldom; only then the sum is worth its time
         touched &= logits[..., K:, :, :] > logits[..., :K, :, :].logsumexp(3, keepdim=True)
         moved = torch.where(planes.together(touched), net.trunk.colours(touch).float(), moved)
-    usual = transport.usual(moved, S)
+    usual = None if alone else transport.usual(moved, S)
     return Carried(moved, entered[..., -S:], usual, features, classes, behind, light, evidence, shift, total - whole)
 
 

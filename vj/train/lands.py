@@ -130,12 +130,19 @@ def _hides(passing: list[Passing], gone: np.ndarray, start: int, at: int, size: 
     """Where in a frame, `at` of a piece that starts there, things may stand: bool (H, W)."""
     (H, W), x = size, np.arange(size[1])
     hidden = np.zeros(size, bool)
-    for moment, slowest, quickest in passing:
-        begun, ended = gone[at] - gone[moment.begins - start] + EARLY, gone[at] - gone[moment.ends - start] - EARLY
-        if begun >= 0:
-            top, bottom = (round(share * H) for share in REACH[moment.band])
-            hidden[top:bottom] |= (x >= W - quickest * begun - ROOM) & (x <= W - slowest * max(ended, 0) + ROOM)
+    for thing in passing:
+        top, bottom = (round(share * H) for share in REACH[thing[0].band])
+        there, front, end = _extent(thing, gone, start, gone[at], W)
+        hidden[top:bottom] |= there & (x >= front) & (x <= end)
     return hidden
+
+
+def _extent(thing: Passing, gone: np.ndarray, start: int, now: np.ndarray, width: int):
+    """Whether a thing of a piece that starts there has come when so much has gone by, now (...), and from where to where, px, it
+    may stand then."""
+    moment, slowest, quickest = thing
+    begun, ended = now - gone[moment.begins - start] + EARLY, now - gone[moment.ends - start] - EARLY
+    return begun >= 0, width - quickest * np.maximum(begun, 0) - ROOM, width - slowest * np.maximum(ended, 0) + ROOM
 
 
 def row_grain(frames: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> torch.Tensor:
@@ -183,11 +190,11 @@ def _entered(frames, controls, piece, passing: list[Passing], paces: np.ndarray)
         there, at = at < len(gone), np.minimum(at, len(gone) - 1)
         x = W - 1 - paces * (gone[at] - entered)[:, None]
         there = there[:, None] & (x >= 0)
-        for moment, slowest, quickest in passing:
-            top, bottom = (round(share * H) for share in REACH[moment.band])
-            begun, ended = gone[at] - gone[moment.begins - start] + EARLY, gone[at] - gone[moment.ends - start] - EARLY
-            front, end = W - quickest * np.maximum(begun, 0) - ROOM, W - slowest * np.maximum(ended, 0) + ROOM
-            hides = (begun >= 0)[:, None] & (x[:, top:bottom] >= front[:, None]) & (x[:, top:bottom] <= end[:, None])
+        for thing in passing:
+            top, bottom = (round(share * H) for share in REACH[thing[0].band])
+            come, front, end = _extent(thing, gone, start, gone[at], W)
+            mine = x[:, top:bottom]
+            hides = come[:, None] & (mine >= front[:, None]) & (mine <= end[:, None])
             there[:, top:bottom] &= ~hides
         x = np.clip(x, 0, W - 1)
         left = np.minimum(x.astype(int), W - 2)

@@ -127,7 +127,7 @@ class Trainer:
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         wide = self.net.config.width
         self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
-        self._whole = alone(config.only, self.net, self.average, dataset, self.rough) if config.only in WHOLE else None
+        self._only = alone(config.only, self.net, self.average, dataset, self.rough) if config.only in WHOLE else None
         self.whole = None if config.only else Whole(self.net, self.average, dataset, Roughness(device, seed))
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
@@ -184,9 +184,9 @@ class Trainer:
             group["lr"] = share * config.rate * min(1, (self.steps - self.begun + 1) / config.warmup)
             group["lr"] *= _settling(way)
         quick = self._quick
-        if self._whole:
+        if self._only:
             with quick():
-                graded = self._whole.grade(self.share)
+                graded = self._only.grade(self.share)
             self._learn(graded)
             mine, theirs = (getattr(each, config.only).encoder.scale for each in (net, self.average))
             theirs.load_state_dict(mine.state_dict())

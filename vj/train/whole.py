@@ -46,12 +46,12 @@ class Whole:
         """net learns; average is what is shown. If net knows no things or no land, what average knows of them stays meanwhile."""
         self.net, self.average, self._data, self._rough = net, average, data, rough
         self._parts: dict[str, _Part] = {}
-        self.begun = False
+        self._begun = False
         self._work: Generator[None, None, None] | None = self._gather()
 
     def turn(self, quick: Callable[[], torch.autocast], slower: float = 1.0) -> dict[str, float]:
         """Some work, as much as an ordinary step or more; losses. quick: how the networks are to compute; slower: times RATE."""
-        self.begun = True
+        self._begun = True
         if self._work is not None:
             for _ in range(BITS):
                 if next(self._work, self) is self:
@@ -77,7 +77,7 @@ class Whole:
     @property
     def says(self) -> str:
         """To the operator, while what it is after is not shown yet."""
-        if self.begun and self._work is not None:
+        if self._begun and self._work is not None:
             return "looks at what passes in the footage"
         if self.shown or not self._parts:
             return ""
