@@ -81,6 +81,31 @@ def test_its_pace_is_found_finer_than_classes_are():
     assert len(things.bands) >= 15 and things.paces.mean() == pytest.approx(2.75, abs=0.06)
 
 
+def test_a_spire_is_cut_out_whole():
+    """How fast it goes is not known to the px, so at its edges it is sampled elsewhere in each frame; what is mostly its own
+    is."""
+    frames, told = posts(pace=2.87)
+    off = np.random.default_rng(4).uniform(-0.7, 0.7, 400)
+    tip, foot, column = TOP - 18, TALL - 2, np.arange(WIDE)
+    wide = np.linspace(0.5, 6, foot - tip)[:, None]
+    for post in range(20, 400, 20):
+        for at in range(post, min(post + 30, 400)):
+            left = WIDE - 2.87 * (at - post + 1) + (6 - wide) / 2 + off[at]
+            covered = (np.minimum(column + 1, left + wide) - np.maximum(column, left)).clip(0)[..., None]
+            frames[at, TOP:] = 128
+            frames[at, tip:foot] = covered * (60, 20, 20) + (1 - covered) * frames[at, tip:foot]
+    things = find(Sprites(TALL, WIDE), BANK, frames, told, [(0, 200), (200, 400)])
+    own = things.belongs[:, tip:foot].sum((1, 2)) / wide.sum()
+    assert len(things.bands) >= 15 and 0.97 < own.mean() < 1.15, "of what it covers"
+
+
+def test_what_entered_before_it_was_noticed_is_its_own():
+    frames, told = posts()
+    told[:, 3] = np.roll(told[:, 3], 2)
+    things = find(Sprites(TALL, WIDE), BANK, frames, told, [(0, 200), (200, 400)])
+    assert len(things.bands) >= 15 and (things.wide == 6).all()
+
+
 def test_a_bit_of_a_thing_is_none(monkeypatch):
     """One that stands as others do, and is not much smaller, is."""
     belongs = torch.zeros(12, TALL, 16, dtype=torch.bool)

@@ -34,6 +34,8 @@ LIKELY, KEPT = 4, 600  # paces that are looked into; frames that are kept
 TIMES, LOOKS, FARTHEST, MARGIN = 10, 5, 0.25, 2  # at which a passage is looked at, at least; px that it must go; px left of it
 FINER, TRIES = 0.12, 17  # paces beside a class's that are tried
 UNSTEADY, NOISE, MOSTLY = 0.35, 0.02, 0.7  # how much of that colour, and how much anyway, what is its own may change, mostly
+EDGE, LOOSE = 0.5, 0.8  # of how far it is off beside them, where its edges are its own; how much of that may change there
+EARLIER = (4, 12)  # px by which a thing may have entered before that is noticed; the more where it goes on to the left
 AROUND = 14  # px on either side that are what lies beside
 FEWEST, GROUND = 6, 0.2  # px of a piece; share of its height that what stands beside it may stand lower or higher
 LEVEL, BIT = 0.09, 0.3  # of the height, how far from most a thing may stand; of most things' size, what is but a bit of one
@@ -163,7 +165,12 @@ class _Scissors:
                     best, seen = clear, passage
         if seen is None:
             return None
-        belongs = _filled(_standing(seen.fits, seen.off > STANDS_OUT, look.own_rows), seen.off)
+        belongs = seen.belongs()
+        if belongs[:, 0].sum() >= LEAST:
+            wider = _Passage(self, look, seen.pace, EARLIER[1])
+            if len(wider.times) >= LOOKS:
+                wider.fit()
+                seen, belongs = wider, wider.belongs()
         columns = np.flatnonzero(belongs.sum(0) >= LEAST)
         if not len(columns):
             return None
@@ -234,12 +241,12 @@ class _Look:
 class _Passage:
     """A thing from where it has entered to where it leaves the picture: what is its own stays as it is, in its own place."""
 
-    def __init__(self, scissors: _Scissors, look: _Look, pace: float):
-        """pace: px a frame at speed 1, near enough."""
+    def __init__(self, scissors: _Scissors, look: _Look, pace: float, earlier: int = EARLIER[0]):
+        """pace: px a frame at speed 1, near enough. earlier: px before its beginning that are looked at, too."""
         moment, gone, W = look.moment, scissors.gone, look.width
         self.look, self.pace = look, pace
         began, ended = (pace * (gone[moment.seen] - gone[at]) for at in (moment.begins, moment.ends))
-        self._first = max(round(W - began - 4), 0)  # column of the frame `seen` in which the first of it may be
+        self._first = max(round(W - began - earlier), 0)  # column of the frame `seen` in which the first of it may be
         self._last = min(round(W - ended) + 2, W, self._first + scissors.net.wide)
         leaves = gone[moment.seen] + max(self._first - MARGIN, 0) / pace  # how far it has gone when it begins to leave
         stop = moment.seen + int(np.searchsorted(gone[moment.seen : moment.stop], leaves, side="right"))
@@ -287,11 +294,17 @@ class _Passage:
         unsteady = np.sort(apart, 0)[int(MOSTLY * (len(apart) - 1))]
         whole = np.zeros(self.look.own_rows.shape + off.shape[1:], np.float32)
         self.off, self.fits = whole, whole > 0
-        self.off[self._rows], self.fits[self._rows] = off, (off > FAINT) & (unsteady < UNSTEADY * off + NOISE)
+        most = cv2.dilate(off, np.ones((3, 3), np.uint8))  # at its edges a thing changes with what it is off beside them
+        steady = (unsteady < UNSTEADY * off + NOISE) | ((off > EDGE * most) & (unsteady < LOOSE * most))
+        self.off[self._rows], self.fits[self._rows] = off, (off > FAINT) & steady
         self.colours = self.look.even[..., self._first : self._last].numpy().copy()
         mine = self.colours[:, self._rows]
         hidden = np.abs(mine - usual).max(0) > UNSTEADY * off + NOISE  # something stood before it when it was seen
         self.colours[:, self._rows] = np.where(hidden, usual, mine)
+
+    def belongs(self) -> np.ndarray:
+        """bool (H, w), which pixels are its own."""
+        return _filled(_standing(self.fits, self.off > STANDS_OUT, self.look.own_rows), self.off)
 
     def clear(self) -> float:
         """How much of what stands out is its own."""
