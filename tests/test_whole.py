@@ -57,6 +57,7 @@ def _film(monkeypatch):
     monkeypatch.setattr(lands, "taking", give(land))
     monkeypatch.setattr(whole, "BITS", 8)
     monkeypatch.setattr(whole, "EACH", {"sprites": 1, "land": 1})
+    monkeypatch.setattr(whole, "HURRIED", 1)
     monkeypatch.setattr(whole, "LOOKS", {"sprites": 2, "land": 3})
     monkeypatch.setattr(whole, "MAKES", {"sprites": 2, "land": 5})
     return asked
@@ -113,6 +114,17 @@ def test_it_is_cut_out_bit_by_bit_then_learnt_and_shown_when_both_are_worth_it()
     far, near = (torch.cat([(p - q).flatten().abs() for p, q in zip(parts(mine.average), parts(other), strict=True)]).sum()
                  for other in (Net(SMALL), mine.net))  # fmt: skip
     assert near < 0.2 * far
+
+
+def test_it_hurries_until_it_is_shown(monkeypatch):
+    monkeypatch.setattr(whole, "HURRIED", 3)
+    mine, given = lessons(), []
+    while not mine.shown:
+        turned(mine, 1)
+        given.append({name: part._given for name, part in mine._parts.items()})
+    turned(mine, 1)
+    assert given[-2:] == [{"sprites": 6, "land": 6}, {"sprites": 9, "land": 9}]
+    assert {part._given for part in mine._parts.values()} == {10}
 
 
 def test_it_says_what_it_is_about():

@@ -63,7 +63,7 @@ class TrainConfig:
 # the things that enter; what makes the land behind them.
 ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites", "land")
 MENDING = ("mender", "tidying")
-WHOLLY = 60  # steps after which, where all is learnt, things and land are cut out, and learnt too: light comes first
+WHOLLY = 40  # steps after which, where all is learnt, things and land are cut out, and learnt too: light comes first
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is

@@ -20,7 +20,8 @@ from vj.train.roughness import Roughness
 from vj.train.sprites import Lessons as SpriteLessons
 
 WHOLE = {"sprites": SpriteLessons, "land": LandLessons}
-EACH = {"sprites": 3, "land": 4}  # lessons after each other step
+EACH = {"sprites": 3, "land": 4}  # lessons after each other step,
+HURRIED = 2  # and so many times as many until it is shown
 LOOKS = {"sprites": 180, "land": 220}  # lessons in which it learns what they are,
 MAKES = {"sprites": 60, "land": 110}  # and how to make them, until they are shown; blots at first, for the show is to go on
 AGAIN = 0.6  # of so many, where it knew other footage's
@@ -60,7 +61,7 @@ class Whole:
             return {}
         losses = {}
         for name, part in self._parts.items():
-            for _ in range(EACH[name]):
+            for _ in range(EACH[name] * (1 if self.shown else HURRIED)):
                 losses |= part.lesson(quick, slower)
         if not self.shown and self._parts and all(part.done == 1 for part in self._parts.values()):
             for part in self._parts.values():
