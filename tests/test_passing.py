@@ -172,6 +172,15 @@ def test_what_is_seen_of_it_comes_with_the_drum(generator):
     assert generator.passing._guests[0].gone == passings.LEAD + 3
 
 
+def test_it_is_hardly_paler_between_pixels():
+    """What is sampled there is a mean of its neighbours: else a fine thing would flicker as it passes."""
+    random, land = np.random.default_rng(1), np.full(3, 0.9, np.float32)
+    colours, belongs = random.uniform(0, 1, (3, TALL, 8)).astype(np.float32), random.random((TALL, 8)) < 0.7
+    phases = passings._phases(Sprite(colours.repeat(2, 2), belongs.repeat(2, 1), 1.0), land)
+    steep = np.square(np.diff(phases[:, :3] - phases[:, 3:] * land[:, None, None])).sum((1, 2, 3))
+    assert (steep / steep[1] > (0.95, 0.999, 0.95, 0.68)).all() and (steep < 1.05 * steep[1]).all(), "half way it can do least"
+
+
 def test_its_edges_do_not_ring(generator):
     """A dark thing has no bright rim, at any phase."""
     generator.passing._taken = lambda band, strength, colours: post(wide=8, pace=2.25)

@@ -35,6 +35,7 @@ FAINT, SMALL = 0.15, 24  # mean difference from the land, in the picture's mean,
 READY = 4  # things of each band that wait to be let in
 ROOM = 1.5  # times as wide as the way to the next, at the rhythm of the last ones, a thing may be
 THIN = 1e-3  # cover that is none
+WHOLE, SHARPER = transport.QUARTERS.index(0), (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)  # the phase not sampled; shares, see _as_steep
 RHYTHM = 0.5  # how much the newest gap counts in that
 
 
@@ -141,7 +142,7 @@ class Passing:
         self._count += 1
         if sprite.width:
             light, lead = mean[0].float().cpu().numpy(), _lead(sprite, band, colours)
-            self._guests.append(_Guest(sprite, _phases(sprite), light, self._count, lead))
+            self._guests.append(_Guest(sprite, _phases(sprite, _ground(band, colours)), light, self._count, lead))
 
     # ------------------------------------------------------------------------------------------------ making things
     def _taken(self, band: int, strength: float, colours: torch.Tensor) -> Sprite:
@@ -194,14 +195,33 @@ class Passing:
         return Making(net, band, torch.from_numpy(noise).to(net.paces.device), wanted, self._size[0])
 
 
-def _phases(sprite: Sprite) -> np.ndarray:
-    """As _Guest has them. A cover below 0 or above 1, as the window's slopes make it, is none or all."""
+def _phases(sprite: Sprite, land: np.ndarray) -> np.ndarray:
+    """As _Guest has them, before land of these colours (3,). A cover below 0 or above 1, as the window's slopes make it, is none
+    or all."""
     cover = (sprite.belongs if sprite.cover is None else sprite.cover)[None]
     layers = np.concatenate([sprite.colours * cover, cover]).astype(np.float32)
     layers = np.pad(layers, ((0, 0), (0, 0), (transport.PAD, transport.PAD)))
     phases = transport.phases(torch.from_numpy(layers)[None], False)[0].numpy()
     cover = phases[:, 3:]
-    return phases * cover.clip(0, 1) / np.where(np.abs(cover) < THIN, np.inf, cover)
+    return _as_steep(phases * cover.clip(0, 1) / np.where(np.abs(cover) < THIN, np.inf, cover), land)
+
+
+def _as_steep(phases: np.ndarray, land: np.ndarray) -> np.ndarray:
+    """phases (4, 4, H, W), colours times cover and cover, before land (3,): what is sampled between two px is a mean of these,
+    and paler. It gets more of what its neighbours across have not (unsharp masking), never beyond them, lest edges ring: of
+    SHARPER what makes it most nearly as steep as the phase that is not sampled. Else things would flicker as they pass."""
+    around = np.pad(phases, ((0, 0), (0, 0), (0, 0), (1, 1)))
+    before, after = around[..., :-2], around[..., 2:]
+    least, most = (edge(edge(before, after), phases) for edge in (np.minimum, np.maximum))
+    finer = phases - (before + after) / 2
+    tried = np.stack([(phases + share * finer).clip(least, most) for share in SHARPER])
+    steep = np.square(np.diff(tried[:, :, :3] - tried[:, :, 3:] * land[:, None, None])).sum((2, 3, 4))
+    return tried[np.abs(steep - steep[0, WHOLE]).argmin(0), np.arange(len(phases))]
+
+
+def _ground(band: int, colours: torch.Tensor) -> np.ndarray:
+    """(3,), of the land in the band's rows, of the colours (1, 3 * bands) of `scene`."""
+    return colours[0, 3 * band : 3 * band + 3].float().cpu().numpy()
 
 
 def _seen(sprite: Sprite, band: int, colours: torch.Tensor) -> np.ndarray:
@@ -209,7 +229,7 @@ def _seen(sprite: Sprite, band: int, colours: torch.Tensor) -> np.ndarray:
     column, in the rows of its band, in the newest SEEN px."""
     tall = sprite.belongs.shape[0]
     rows = slice(*(round(share * tall) for share in BANDS[band]))
-    land = colours[0, 3 * band : 3 * band + 3].float().cpu().numpy()[:, None, None]
+    land = _ground(band, colours)[:, None, None]
     seen = np.where(sprite.belongs, sprite.colours, land)[:, rows].mean(0)
     seen = np.pad(seen, ((0, 0), (1, 1)), constant_values=float(land.mean()))
     steep = np.square(np.diff(seen, axis=1)).mean(0)
@@ -229,8 +249,7 @@ def _lead(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
 
 def _stands_out(sprite: Sprite, band: int, colours: torch.Tensor) -> bool:
     """Whether a drum would be seen to let it in: not too small, nor of the colour of its band's land, nor in bits."""
-    land = colours[0, 3 * band : 3 * band + 3].float().cpu().numpy()
-    off = np.abs(sprite.colours - land[:, None, None]).mean(0)[sprite.belongs]
+    off = np.abs(sprite.colours - _ground(band, colours)[:, None, None]).mean(0)[sprite.belongs]
     return len(off) >= SMALL and float(off.mean()) >= FAINT and _hangs_together(sprite.belongs)
 
 
