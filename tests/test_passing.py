@@ -361,15 +361,20 @@ def test_what_stands_out_more_is_stronger():
     assert said[0] < 0.5 * said[1] and said[2] == said[1], "in its own rows alone"
 
 
-def test_a_thing_is_what_was_packed():
+@pytest.mark.parametrize("window", [(0, 1), (TALL // 2, 2)])
+def test_a_thing_is_what_was_packed(window):
+    """However near its band is looked at."""
     net = knowing(Net(SMALL)).sprites
+    net.window[2] = torch.tensor(window)
     thing = post(wide=7, level=0.6)
     colours, belongs = torch.zeros(1, 3, TALL, net.wide), torch.zeros(1, 1, TALL, net.wide)
     belongs[0, 0, :, :7] = torch.from_numpy(thing.belongs)
     colours[0, :, :, :7] = torch.from_numpy(thing.colours)
     packed = net.packed(colours, belongs, torch.tensor([3.1]), torch.tensor([2]))
+    assert torch.equal(net.evened(packed, torch.tensor([2])), packed), "each px of the picture is of one colour"
     back = net.unpacked(packed, 2, TALL)
-    assert np.array_equal(back.belongs, thing.belongs) and np.abs(back.cover - thing.belongs).max() < 0.003
+    assert back.colours.shape[1] == TALL and np.array_equal(back.belongs, thing.belongs)
+    assert np.abs(back.cover - thing.belongs).max() < 0.003
     assert back.pace == pytest.approx(3.1, abs=1e-4)
     assert np.abs(back.colours - 0.6)[:, thing.belongs].max() < 1e-5
     latents = net.encoder(packed)

@@ -106,6 +106,18 @@ def test_what_entered_before_it_was_noticed_is_its_own():
     assert len(things.bands) >= 15 and (things.wide == 6).all()
 
 
+def test_each_band_is_looked_at_as_near_as_its_things_are_small(monkeypatch):
+    """And what is too large for that is not learnt from."""
+    belongs = torch.zeros(3 * 40, TALL, 24, dtype=torch.bool)
+    belongs[:40, 3:9, :6], belongs[40:80, 12:26, :10], belongs[80:, :, :20] = True, True, True
+    belongs[0, 3:20], belongs[40, 12:26, :14] = True, True  # one of each forty
+    none = torch.zeros(120)
+    things = Things(none, belongs, torch.arange(3).repeat_interleave(40), none, none, none, none)
+    window = sprites.windows(things, TALL, 24)
+    assert window.tolist() == [[2, 4], [11, 2], [0, 1]], "in the middle of what fits"
+    assert sprites.fits(things, window, TALL, 24).nonzero()[:, 0].tolist() == [*range(1, 40), *range(41, 120)]
+
+
 def test_a_bit_of_a_thing_is_none(monkeypatch):
     """One that stands as others do, and is not much smaller, is."""
     belongs = torch.zeros(12, TALL, 16, dtype=torch.bool)
@@ -175,22 +187,41 @@ def test_sprites_alone_learn_and_first_what_things_are():
 def test_the_critic_learns_and_things_are_drawn_so_that_it_is_wrong(monkeypatch):
     """What is drawn as a mean is found out, and the decoder alone goes down that slope."""
     monkeypatch.setattr(sprites, "GREEN", 12)
+    monkeypatch.setattr(sprites, "ZOOMS", ())
     frames, told = posts(900)
     torch.manual_seed(0)
     net, rough = Sprites(TALL, WIDE), Roughness()
     mine = Lessons(net, find(net, BANK, frames, told, [(0, 900)]), rough)
     mine.count(net)
-    assert [("texture" in mine.grade(LOOKS)) for _ in range(13)] == [False] * 12 + [True]
+    assert [("texture" in mine.grade(LOOKS)) for _ in range(26)] == [False] * 25 + [True], "in one of two"
     things = mine._packed(torch.arange(12))
     plain = torch.cat([things[:, :3].mean((2, 3), keepdim=True).expand_as(things[:, :3]), things[:, 3:]], 1)
     for _ in range(40):
         found = mine._criticised(plain, things)
     assert found > 1.0, "it knows them apart"
     before = [p.clone() for p in mine.critic.parameters()]
+    assert mine.grade(LOOKS).keys() == {"velocity"}
     mine.grade(LOOKS)["texture"].backward()
     reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert reached == {"decoder"}
     assert any(not torch.equal(a, b) for a, b in zip(before, mine.critic.parameters(), strict=True)), "by its own lesson"
+
+
+def test_the_critic_sees_a_patch_around_what_counts(monkeypatch):
+    """The same of all pictures, whole where it is larger than they are."""
+    frames, told = posts(900)
+    net = Sprites(TALL, WIDE)
+    mine = Lessons(net, find(net, BANK, frames, told, [(0, 900)]), Roughness())
+    counts = torch.zeros(30, 1, TALL // 2, 12)
+    counts[:, 0, 3, 10], counts[:15, 0, 14, 1] = 1, 1
+    numbers = torch.arange(2 * 30 * TALL * 24.0).view(2, 30, 1, TALL, 24)
+    monkeypatch.setattr(sprites, "PATCH", 8)
+    seen, a, b = mine._patches(counts, *numbers)
+    assert seen.shape == (30, 1, 4, 4) and a.shape == (30, 1, 8, 8) and torch.equal(b - a, torch.full_like(a, 30 * TALL * 24.0))
+    assert seen.sum((1, 2, 3)).tolist() == [1] * 30 and len({int(each.argmax()) for each in seen[:15]}) == 2
+    assert torch.equal(a[15:, 0, 0, 0], numbers[0, 15:, 0, 2, 16]), "the same place of each"
+    monkeypatch.setattr(sprites, "PATCH", 999)
+    assert torch.equal(mine._patches(counts, *numbers)[1], numbers[0])
 
 
 def test_what_is_known_keeps_its_meaning():
@@ -200,7 +231,8 @@ def test_what_is_known_keeps_its_meaning():
     things = find(net, BANK, frames, told, [(0, 900)])
     Lessons(net, things, Roughness()).count(net)
     mine = Lessons(net, things, Roughness())
-    assert mine.grade(0.0).keys() == {"sprites", "velocity"} and not any(p.requires_grad for p in net.encoder.parameters())
+    parts = [mine.grade(0.0).keys() for _ in range(4)]
+    assert parts == 2 * [{"velocity"}, {"velocity", "sprites"}] and not any(p.requires_grad for p in net.encoder.parameters())
 
 
 def test_what_learns_all_leaves_sprites_alone():

@@ -20,7 +20,7 @@ from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-13"
+ARCHITECTURE = "transport-14"
 
 
 TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the show

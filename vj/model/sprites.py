@@ -57,6 +57,7 @@ class Sprites(nn.Module):
         self.register_buffer("paces", torch.zeros(len(BANDS), 2))  # px a frame at speed 1: mean and spread; 0: knows no things
         self.register_buffer("lasts", torch.full((len(BANDS),), 12.0))  # frames at speed 1 that most take to enter
         self.register_buffer("examples", torch.zeros(len(BANDS), EXAMPLES, 2))  # how strong, and how wide, px
+        self.register_buffer("window", torch.tensor([[0.0, 1.0]] * len(BANDS)))  # first row that is seen, and how much larger
 
     @property
     def known(self) -> bool:
@@ -76,25 +77,52 @@ class Sprites(nn.Module):
         """What is told of things: bands (B,), strength (B,) of their entry controls, colours (B, 3 * bands) as of `scene`, wide
         (B,) px -> (B, WANTED)."""
         which = F.one_hot(bands, len(BANDS)).float()
+        wide = wide * self.window[bands, 1]
         return torch.cat([which, strength[:, None], colours - 1, wide[:, None] / self.wide * 2 - 0.7], 1)
 
     def packed(self, colours: torch.Tensor, belongs: torch.Tensor, paces: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
-        """Things as Encoder takes them: colours (B, 3, tall, wide) in the picture's mean, belongs (B, 1, tall, wide) 0/1, paces
-        (B,) px, bands (B,) -> (B, CHANNELS, tall, wide)."""
+        """Things as Encoder takes them, each band in its window: colours (B, 3, tall, wide) in the picture's mean, belongs
+        (B, 1, tall, wide) 0/1, paces (B,) px, bands (B,) -> (B, CHANNELS, tall, wide)."""
         mean, spread = self.paces[bands].unbind(1)
         pace = (HALF * (paces - mean) / spread.clamp(min=1e-3)).view(-1, 1, 1, 1).expand_as(belongs)
-        return torch.cat([(colours - MIDDLING) * CONTRAST * belongs, 2 * belongs - 1, pace], 1)
+        far = torch.cat([(colours - MIDDLING) * CONTRAST * belongs, 2 * belongs - 1, pace], 1)
+        near = torch.empty_like(far)
+        for band in bands.unique().tolist():
+            (top, zoom), mine = self._window(band), bands == band
+            near[mine] = _larger(far[mine][..., top : top + self.tall // zoom, : self.wide // zoom], zoom)
+        return near
+
+    def evened(self, made: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
+        """As packed, with what is one px of the picture in one colour: made (B, CHANNELS, tall, wide), bands (B,)."""
+        even = made.clone()
+        for band in bands.unique().tolist():
+            zoom, mine = self._window(band)[1], bands == band
+            even[mine] = _larger(F.avg_pool2d(made[mine], zoom), zoom)
+        return even
 
     def unpacked(self, made: torch.Tensor, band: int, height: int) -> Sprite:
-        """The inverse, of one, made (1, CHANNELS, tall, wide): cut to the height of the picture, its front moved to the left."""
-        cover = torch.sigmoid(SURE * made[0, 3, :height]).cpu().numpy()
-        belongs = cover > 0.5
-        colours = (made[0, :3, :height] / CONTRAST + MIDDLING).clamp(0, BRIGHTEST).cpu().numpy()
+        """The inverse, of one, made (1, CHANNELS, tall, wide), in a picture of this height; its front moved to the left."""
+        top, zoom = self._window(band)
+        made = F.avg_pool2d(made, zoom)[..., : max(height - top, 0), :]
         mean, spread = self.paces[band].tolist()
         pace = max(mean + spread * float(made[0, 4].mean()) / HALF, 0.2 * mean)
+        made = F.pad(made, (0, 0, top, height - top - made.shape[2]), value=-1.0)  # nothing of it is there
+        cover = torch.sigmoid(SURE * made[0, 3]).cpu().numpy()
+        belongs = cover > 0.5
+        colours = (made[0, :3] / CONTRAST + MIDDLING).clamp(0, BRIGHTEST).cpu().numpy()
         columns = np.flatnonzero(belongs.sum(0) >= LEAST)
         front, end = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 0)
         return Sprite(colours[..., front:end], belongs[:, front:end], pace, cover[:, front:end])
+
+    def _window(self, band: int) -> tuple[int, int]:
+        """(first row, px of the canvas that one of the picture is wide)."""
+        top, zoom = self.window[band].tolist()
+        return int(top), int(zoom)
+
+
+def _larger(pictures: torch.Tensor, zoom: int) -> torch.Tensor:
+    """(B, C, H, W) -> (B, C, zoom H, zoom W), each px a square."""
+    return pictures.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
 
 
 def scene(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

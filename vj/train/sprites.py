@@ -30,7 +30,9 @@ SHAPE, COLOUR, PACE, SURE = 3.0, 0.5, 0.1, 3.0  # weights of what belongs to a t
 EARLY = -0.2  # of the logit of the times, mean
 CRITICAL, GREEN = 0.1, 150  # weight of what the critic says, and first steps in which it only learns
 SLOPE, RATE, GRAIN = 0.2, 5e-4, 0.03  # of the critic; grain on what it sees
-AROUND = 4  # px around a thing that it looks at, too
+AROUND, PATCH = 4, 32  # px around a thing that it looks at, too; px a side of what it sees of it in a lesson
+SELDOM = 2  # lessons in making, in one of which it goes on learning to draw
+ZOOMS, FIT = (4, 2), 0.95  # how near a band's things may be looked at, the nearest first; share of them that must be seen whole
 
 
 class Critic(nn.Module):
@@ -60,11 +62,12 @@ class Lessons:
                 f"Only {len(things.bands)} things are seen to enter this footage whole, too few to learn how things look: "
                 "bring more of it, or one in which more enters at the right edge."
             )
-        self.things = things.some(torch.nonzero(many[things.bands])[:, 0])
-        self._members = [torch.nonzero(self.things.bands == band)[:, 0] for band in self.things.bands.unique()]
         self._looks = not net.known
+        self.window = windows(things, net.tall, net.wide) if self._looks else net.window.cpu().clone()
+        self.things = things.some(torch.nonzero(many[things.bands] & fits(things, self.window, net.tall, net.wide))[:, 0])
+        self._members = [torch.nonzero(self.things.bands == band)[:, 0] for band in self.things.bands.unique()]
         self._latents: torch.Tensor | None = None
-        self._asked = 0
+        self._given = 0  # lessons in making
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rough.random(1).item() * 2**31))
             self.critic = Critic().to(net.paces.device, memory_format=torch.channels_last)
@@ -81,6 +84,7 @@ class Lessons:
         known have none."""
         net.paces.zero_()
         net.lasts.copy_(self.things.lasts)
+        net.window.copy_(self.window)
         for band in self.things.bands.unique().tolist():
             each = torch.nonzero(self.things.bands == band)[:, 0]
             paces = self.things.paces[each]
@@ -93,18 +97,21 @@ class Lessons:
         looks = self._looks and share < LOOKS
         self.net.encoder.train(looks).requires_grad_(looks)
         if looks:
-            things = self._packed(self._some(EACH))
-            return {"sprites": self._off(self._drawn(self.net.encoder(things)), things)}
+            which = self._some(EACH)
+            things = self._packed(which)
+            return {"sprites": self._off(self._drawn(self.net.encoder(things), self.things.bands[which]), things)}
         if self._latents is None:  # from now on what things are keeps its meaning
             every = torch.arange(len(self.things.bands)).split(256)
             with torch.no_grad():
                 self._latents = torch.cat([self.net.encoder(self._packed(part)) for part in every])
+        parts, self._given = {"velocity": self._made(self._some(LATENT))}, self._given + 1
+        if self._given % SELDOM:
+            return parts
         which = self._some(EACH)
-        things, drawn = self._packed(which), self._drawn(self._latents[which])
-        parts = {"sprites": self._off(drawn, things), "velocity": self._made(self._some(LATENT))}
+        things, drawn = self._packed(which), self._drawn(self._latents[which], self.things.bands[which])
+        parts["sprites"] = self._off(drawn, things)
         found = self._criticised(drawn, things)
-        self._asked += 1
-        return parts | ({"texture": CRITICAL * found} if self._asked > GREEN else {})
+        return parts | ({"texture": CRITICAL * found} if self._given > SELDOM * GREEN else {})
 
     def _some(self, count: int) -> torch.Tensor:
         """So many of them, of each band alike often: of far ones fewer are seen whole, and they are the smallest."""
@@ -117,9 +124,9 @@ class Lessons:
         parts = things.colours[which].float(), things.belongs[which, None].float(), things.paces[which], things.bands[which]
         return self.net.packed(*(part.to(device) for part in parts))
 
-    def _drawn(self, latents: torch.Tensor) -> torch.Tensor:
+    def _drawn(self, latents: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
         """Things drawn from what is told of them."""
-        return self.net.decoder(latents + BLURRED * self.rough.grain(latents))
+        return self.net.evened(self.net.decoder(latents + BLURRED * self.rough.grain(latents)), bands)
 
     def _criticised(self, drawn: torch.Tensor, things: torch.Tensor) -> torch.Tensor:
         """The critic learns; how easily it finds that things are drawn, its own weights not reached."""
@@ -128,7 +135,7 @@ class Lessons:
         mine = torch.cat([drawn[:, :3] * belongs.detach(), belongs - 0.5], 1)
         true = torch.cat([things[:, :3], things[:, 3:4] / 2], 1)
         near = F.max_pool2d((things[:, 3:4] > 0).float(), 2 * AROUND + 1, 1, AROUND)
-        counts = F.max_pool2d(near, 2)
+        counts, mine, true = self._patches(F.max_pool2d(near, 2), mine, true)
         counts = counts / counts.sum().clamp(min=1)
         seen = [self.critic(each + GRAIN * self.rough.grain(each)) for each in (true, mine.detach())]
         loss = ((F.softplus(-seen[0]) + F.softplus(seen[1])) * counts).sum()
@@ -139,6 +146,21 @@ class Lessons:
         says = self.critic(mine + GRAIN * self.rough.grain(mine))
         self.critic.requires_grad_(True)
         return (F.softplus(-says) * counts).sum()
+
+    def _patches(self, counts: torch.Tensor, *pictures: torch.Tensor) -> list[torch.Tensor]:
+        """PATCH x PATCH px of each thing, around one that counts: counts (B, 1, tall / 2, wide / 2) 0/1, pictures (B, C, tall,
+        wide) -> theirs."""
+        sides = counts.shape[2:]
+        tall, wide = sizes = [min(PATCH // 2, side) for side in sides]
+        chosen = torch.multinomial(counts.flatten(1).cpu(), 1, generator=self.rough.generator)[:, 0].tolist()
+        every = [(1, counts), *((2, picture) for picture in pictures)]
+        patches: list[list[torch.Tensor]] = [[] for _ in every]
+        for number, at in enumerate(chosen):
+            middle = divmod(at, sides[1])
+            y, x = (min(max(m - size // 2, 0), side - size) for m, size, side in zip(middle, sizes, sides, strict=True))
+            for (by, part), mine in zip(every, patches, strict=True):
+                mine.append(part[number, :, y * by : (y + tall) * by, x * by : (x + wide) * by])
+        return [torch.stack(mine) for mine in patches]
 
     def _off(self, drawn: torch.Tensor, things: torch.Tensor) -> torch.Tensor:
         """How ill things are drawn."""
@@ -158,3 +180,34 @@ class Lessons:
         noise, time = self.rough.grain(thing), torch.sigmoid(self.rough.grain(strengths) + EARLY)
         way = time.view(-1, 1, 1, 1)
         return (self.net.velocity((1 - way) * noise + way * thing, time, wanted) - (thing - noise)).square().mean()
+
+
+def windows(things: Things, tall: int, wide: int) -> torch.Tensor:
+    """How near the things of each band can be looked at, on a canvas (tall, wide): (bands, 2), as of Sprites."""
+    found = torch.tensor([[0.0, 1.0]] * len(BANDS))
+    for band in things.bands.unique().tolist():
+        mine = things.some(torch.nonzero(things.bands == band)[:, 0])
+        for zoom in ZOOMS:
+            tops = torch.arange(tall - tall // zoom + 1)
+            share = torch.stack([_fits(mine, top, zoom, tall, wide).float().mean() for top in tops.tolist()])
+            if share.max() >= FIT:
+                found[band] = torch.tensor([tops[share == share.max()].float().mean().floor(), zoom])
+                break
+    return found
+
+
+def fits(things: Things, window: torch.Tensor, tall: int, wide: int) -> torch.Tensor:
+    """(N,) whether all of a thing is in its band's window."""
+    fit = torch.zeros(len(things.bands), dtype=torch.bool)
+    for band in things.bands.unique().tolist():
+        mine = torch.nonzero(things.bands == band)[:, 0]
+        top, zoom = window[band].int().tolist()
+        fit[mine] = _fits(things.some(mine), top, zoom, tall, wide)
+    return fit
+
+
+def _fits(things: Things, top: int, zoom: int, tall: int, wide: int) -> torch.Tensor:
+    """As fits, of one window."""
+    seen = things.belongs.any(2)
+    outside = seen[:, :top].any(1) | seen[:, top + tall // zoom :].any(1)
+    return ~outside & (things.wide <= wide // zoom)
