@@ -23,8 +23,9 @@ from vj.train.footage import Footage
 from vj.train.land import LOOKS, Lessons
 from vj.train.lands import Lands
 from vj.train.learn import Learner, adopt_footage, start
+from vj.train.moments import all_lasts, moments
 from vj.train.roughness import Roughness
-from vj.train.things import band_lasts, moments, outcome
+from vj.train.things import outcome
 from vj.train.trainer import TrainConfig
 
 TALL, WIDE = SMALL.height, SMALL.width
@@ -472,7 +473,7 @@ def test_what_passes_says_nothing_of_land():
     frames, told, _ = country(every=20, wide=14)
     grey = frames[..., :1] == frames
     frames = np.where(grey, 120 + (frames.astype(int) - 120) // 8, frames).astype(np.uint8)
-    lasts = np.array([band_lasts(told, [(0, 400)], band) for band in range(3)], np.float32)
+    lasts = all_lasts(told, [(0, 400)])
     passing = [(moment, 1.9, 2.1) for moment in moments(told, (0, 400), lasts)]
     assert paces(frames, told, passing).tolist() == ROWS.tolist()
     assert (paces(frames, told)[3:11] == 2).any(), "who does not know of it takes it for land"

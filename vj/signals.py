@@ -13,6 +13,7 @@ from vj.view import WINDOW, View
 CONTROL_NAMES = ("speed", "far", "middle", "near", "brightness", "warmth")
 """What the network obeys, in the order of Controls.vector(). All are measured in the footage by `vj footage`."""
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 BANDS = ((0.0, 0.42), (0.42, 0.68), (0.68, 1.0))
 """Height bands far, middle, near: (top, bottom) as shares of the picture's height, 0 = top row."""
 

@@ -20,6 +20,7 @@ from torch import nn
 
 from vj.model import planes
 from vj.model.latents import CELL, Decoder, Encoder, Velocity, Way
+from vj.signals import LUMA
 
 WIDTHS, LATENTS, WIDTH = (16, 32, 48), 8, 64  # see vj.model.latents
 KNOWN, NEW = 4, 12  # cells of a picture that have been before, and that are new
@@ -30,7 +31,6 @@ SLOWEST, SMOOTH, LONGEST = 0.02, 3.0, 24.0  # px a frame at speed 1: what is slo
 # each is the mean, and frames at most
 WILD = 1.25  # of the noise it is made of: at 1 hedges and hills are paler than in the footage
 BEFORE, LATE = 8, 3  # cells that are drawn again with what follows; and drawn last, for how they look hangs on what follows
-LUMA = (0.299, 0.587, 0.114)
 DARK, SALT = 0.05, 7  # the least of a mean colour, 0..1; of the seed, so that land and things are made of other numbers
 MIDDLING, CONTRAST, BRIGHTEST = 0.8, 1.2, 3.0  # of colours in the picture's mean: what is told as 0, how strongly; at most
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from vj.errors import FootageError
+from vj.signals import LUMA
 
-LUMA = (0.299, 0.587, 0.114)
 BEFORE = 6  # frames of history in a window
 PIECES = 4  # that are held back of a long clip
 

@@ -8,7 +8,7 @@ import torch
 
 from vj.model.net import MODES
 from vj.model.passing import RESTS
-from vj.train.dataset import LUMA
+from vj.signals import LUMA
 from vj.train.footage import Footage
 
 THINGS = 0.05  # share of a row's pixels, at either end, that are things in it, and not what it is

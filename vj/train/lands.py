@@ -20,8 +20,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from vj.model import planes
 from vj.model.land import DARK
 from vj.model.net import Net
-from vj.signals import BANDS
-from vj.train.things import REACH, Moment, band_lasts, moments, outcome
+from vj.signals import LUMA
+from vj.train.moments import Moment, all_lasts, moments
+from vj.train.things import REACH, outcome
 
 LATER = (0, 1, 2, 4, 6, 9, 12, 16, 20, 26, 32, 40, 50, 60, 72)  # frames at speed 1 after it entered in which land is looked at
 SPREAD, ROOM, EARLY = 2.5, 6.0, 2.0  # of things' paces; px beside them, frames at speed 1 before and after, that are theirs
@@ -33,7 +34,6 @@ CLEAR, BESIDE, ALIKE = 0.1, 1, 1.01  # difference that counts, at most; rows on 
 STILL, FEW = 1.05, 3  # times as good must be that a row stands, for hardly any does; rows on either side that are asked, too
 QUICK = 1.0  # px a frame at speed 1: what is slower is not smoothed over, there motions end
 GRAINY, FINER, PART = 200, 7, 24  # frames of which the grain is taken; px around whose mean is taken away, px looked at in one go
-LUMA = np.float32((0.299, 0.587, 0.114))
 LEAST = 40  # columns of a stretch
 SLOW = 0.25  # share of the rows that are the slowest
 
@@ -61,7 +61,7 @@ def taking(net: Net, frames: np.ndarray, controls: np.ndarray, pieces: list[tupl
     """As find, piece by piece."""
     if bool(net.bank[:, 1].any()):
         return Lands([], torch.zeros(frames.shape[1]), torch.zeros(frames.shape[1], planes.GRAINS))
-    lasts = np.array([band_lasts(controls, pieces, band) for band in range(len(BANDS))], np.float32)
+    lasts = all_lasts(controls, pieces)
     known, passing = net.sprites.paces.cpu().numpy(), []
     for piece in pieces:
         every = moments(controls, piece, lasts)
@@ -152,7 +152,7 @@ def row_grain(frames: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) 
     random, found = np.random.default_rng(seed), []
     for _ in range(GRAINY if pieces else 0):
         start, stop = pieces[random.integers(len(pieces))]
-        luma = frames[int(random.integers(start, stop))].astype(np.float32) @ LUMA
+        luma = frames[int(random.integers(start, stop))].astype(np.float32) @ np.float32(LUMA)
         luma = luma / max(float(np.median(luma[:, ::2], 1).mean()), 255 * DARK)
         fine = (luma - cv2.blur(luma, (FINER, 1)))[:, FINER:-FINER]
         parts = fine[:, : fine.shape[1] // PART * PART].reshape(len(fine), -1, PART)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vj.signals import BANDS
+from vj.signals import BANDS, LUMA
 
 STILL = 0.08  # px: less flow than this is none
 EDGE = 8 / 160  # share of the width in which entering is measured
 SAMPLES = 96  # flow vectors kept of each frame, for the motions
 MOTIONS = 16
 RARE = 0.006  # share of the vectors below which a motion is taken for a mistake
-LUMA = np.float32((0.299, 0.587, 0.114))
 LEAST_SPREAD = np.float32((0.06, 0.03))  # of brightness and warmth: music turns steadier footage by as much too
 
 
@@ -79,7 +78,7 @@ def edge_strength(frame: np.ndarray) -> np.ndarray:
     """float32 (3,): RMS horizontal gradient of luma (0..1 per px of a 160 wide picture) at the right edge, per band."""
     h, w = frame.shape[:2]
     columns = max(round(EDGE * w), 2)
-    luma = frame[:, w - columns - 1 :].astype(np.float32) @ LUMA / 255  # (H, columns + 1)
+    luma = frame[:, w - columns - 1 :].astype(np.float32) @ np.float32(LUMA) / 255  # (H, columns + 1)
     power = (np.diff(luma, axis=1) * (w / 160)) ** 2
     return np.array([np.sqrt(power[round(a * h) : round(b * h)].mean()) for a, b in BANDS], np.float32)
 
@@ -87,7 +86,7 @@ def edge_strength(frame: np.ndarray) -> np.ndarray:
 def light(frame: np.ndarray) -> tuple[float, float]:
     """Mean luma 0..1 and mean red minus mean blue -1..1."""
     red, green, blue = frame.reshape(-1, 3).mean(0) / 255
-    return float(LUMA @ np.float32((red, green, blue))), float(red - blue)
+    return float(np.float32(LUMA) @ np.float32((red, green, blue))), float(red - blue)
 
 
 def controls(motion, edges, lights, clips) -> tuple[np.ndarray, dict]:

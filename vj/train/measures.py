@@ -7,16 +7,15 @@ that the pixel was at (y + dy, x + dx) in the earlier frame, so what moves left 
 import cv2
 import numpy as np
 
-from vj.signals import BANDS
+from vj.signals import BANDS, LUMA
 
-LUMA = np.float32((0.299, 0.587, 0.114))
 TEXTURED = 0.02  # luma per px: less slope than this carries no motion that can be seen
 EDGE = 8 / 160  # share of the width in which entering is measured (the same as in vj.train.measure)
 
 
 def luma(frames: np.ndarray) -> np.ndarray:
     """(..., 3) uint8 -> float32 (...), 0..1 (Rec. 601)."""
-    return frames.astype(np.float32) @ (LUMA / 255)
+    return frames.astype(np.float32) @ (np.float32(LUMA) / 255)
 
 
 def rows(band: int, height: int) -> slice:
@@ -241,7 +240,7 @@ def palette_of(frames: np.ndarray) -> np.ndarray:
 def light(frames: np.ndarray, usual: dict) -> np.ndarray:
     """(T, 2): brightness and warmth on the scale of the controls, not clipped. usual: see vj.train.measure."""
     mean = frames.reshape(len(frames), -1, 3).mean(1) / 255
-    brightness = (mean @ LUMA - usual["brightness_mean"]) / (2 * usual["brightness_spread"])
+    brightness = (mean @ np.float32(LUMA) - usual["brightness_mean"]) / (2 * usual["brightness_spread"])
     warmth = (mean[:, 0] - mean[:, 2] - usual["warmth_mean"]) / (2 * usual["warmth_spread"])
     return np.stack([brightness, warmth], 1)
 

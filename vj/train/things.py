@@ -1,8 +1,8 @@
 """Things cut out of prepared footage: how each looks when all of it has entered, which pixels are its own, how fast it passes.
 
-Where one begins and ends, its band's entry control tells. What is its own, motion tells: it stands out from its row and from
-what lies beside it, and is explained by the thing's motion better than by any much slower or faster one. From these
-`vj.model.sprites` learns how things look. Footage in which nothing enters at the right, or that moves up and down too, has
+Where one begins and ends, its band's entry control tells (vj.train.moments). What is its own, motion tells: it stands out from
+its row and from what lies beside it, and is explained by the thing's motion better than by any much slower or faster one. From
+these `vj.model.sprites` learns how things look. Footage in which nothing enters at the right, or that moves up and down too, has
 none.
 
 Sources: layers told apart by their motion (Wang and Adelson 1994); of what is connected only what has enough sure pixels
@@ -17,14 +17,11 @@ import cv2
 import numpy as np
 import torch
 
-from vj.model.passing import RESTS, Entering
 from vj.model.planes import box
 from vj.model.sprites import LEAST, Sprites, scene
 from vj.signals import BANDS
+from vj.train.moments import Moment, all_lasts, moments
 
-LONGEST, SHORTEST, USUAL = 40.0, 4.0, 0.8  # frames at speed 1 that things may take to enter, and which of all of them count
-ONE = 1.8  # times as long as is usual, what goes on entering is one thing
-AFTER = 3.0  # frames at speed 1 after its end in which it is looked at: all of it was seen two frames before, too
 REACH = ((0.0, 0.46), (0.3, 0.72), (0.0, 1.0))  # where a band's things are: (top, bottom), shares of the height
 MOVES = 0.2  # px a frame at speed 1, the least that counts as moving
 PACES = (1 / 3, 2.5)  # of what is usual in its band, what a thing's pace may be
@@ -43,18 +40,6 @@ HOLE, OTHERWISE = 60, 0.03  # px of a hole in it that is its own if it looks oth
 DARK = 0.05  # mean of a colour, 0..1, below which a picture is taken for black
 TRIED = 200  # moments of a band by which its usual pace is found
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A thing of the footage: its band, the frames in which it begins and ends to enter, that in which all of it is seen
-    first, and where its piece of footage stops."""
-
-    band: int
-    begins: int
-    ends: int
-    seen: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +84,7 @@ def outcome(work: Generator[None, None, T]) -> T:
 def cutting(net: Sprites, bank: torch.Tensor, frames: np.ndarray, controls: np.ndarray,
             pieces: list[tuple[int, int]]) -> Generator[None, None, Things]:  # fmt: skip
     """As find, thing by thing."""
-    lasts = np.array([band_lasts(controls, pieces, band) for band in range(len(BANDS))], np.float32)
+    lasts = all_lasts(controls, pieces)
     cut, entered = [], []
     if not bank[:, 1].any():
         scissors = _Scissors(net, bank[:, 0].cpu().numpy(), frames, controls)
@@ -341,37 +326,3 @@ def _filled(belongs: np.ndarray, off: np.ndarray) -> np.ndarray:
         if each != number[0, 0] and (hole.sum() <= 3 or (hole.sum() <= HOLE and np.median(off[hole]) > OTHERWISE)):
             holes |= hole
     return belongs | holes
-
-
-def moments(controls: np.ndarray, piece: tuple[int, int], lasts: np.ndarray) -> list[Moment]:
-    """All things of a piece of footage that can be seen whole in it."""
-    start, stop = piece
-    gone = np.concatenate([np.zeros(start), np.cumsum(controls[start:stop, 0], dtype=np.float64)])
-    entering, found = Entering(lasts, controls[start, 1:4]), []
-    for at in range(start, stop):
-        for band in np.flatnonzero(entering.turn(controls[at])):
-            ends = at
-            while ends < stop - 1 and controls[ends, 1 + band] >= RESTS and gone[ends] - gone[at] < ONE * lasts[band]:
-                ends += 1
-            seen = ends
-            while seen < stop and gone[seen] - gone[ends] < AFTER:
-                seen += 1
-            if seen < stop and seen - 2 >= at:
-                found.append(Moment(int(band), at, ends, seen, stop))
-    return found
-
-
-def band_lasts(controls: np.ndarray, pieces: list[tuple[int, int]], band: int) -> float:
-    """How long most things take to enter in this band, frames at speed 1: as long as its control does not rest."""
-    found = []
-    for start, stop in pieces:
-        entry, speed = controls[start:stop, 1 + band], controls[start:stop, 0]
-        entering, since = Entering(np.full(len(BANDS), np.inf), controls[start, 1:4]), None
-        for at in range(stop - start):
-            since = None if since is None else since + float(speed[at])
-            if since is not None and entry[at] < RESTS:
-                found.append(since)
-                since = None
-            if entering.turn(controls[start + at])[band]:
-                since = 0.0
-    return float(np.clip(np.quantile(found, USUAL), SHORTEST, LONGEST)) if found else SHORTEST
