@@ -381,6 +381,18 @@ def test_a_thing_is_what_was_packed(window):
     assert latents.shape == (1, LATENTS, TALL // 8, net.wide // 8) and net.decoder(latents).shape == packed.shape
 
 
+def test_what_is_one_pixel_of_the_picture_is_drawn_in_one_colour():
+    """Of what is looked at twice as near; and it is told how wide it is there."""
+    net = knowing(Net(SMALL)).sprites
+    net.window[1] = torch.tensor([4, 2])
+    drawn = torch.randn(2, 5, net.tall, net.wide)
+    even = net.evened(drawn, torch.tensor([2, 1]))
+    assert torch.equal(even[0], drawn[0]) and not torch.equal(even[1], drawn[1])
+    assert torch.allclose(even[1, :, 6:8, 2:4], drawn[1, :, 6:8, 2:4].mean((1, 2), keepdim=True).expand(5, 2, 2), atol=1e-6)
+    told = net.wanted(torch.tensor([2, 1]), torch.ones(2), torch.ones(2, 9), torch.tensor([8.0, 4.0]))
+    assert told[0, -1] == told[1, -1] and told.shape == (2, WANTED)
+
+
 def test_it_starts_as_the_best_line():
     """Before it has learnt anything it says what noise alone tells: where all is noise, to take that away."""
     net = Sprites(TALL, WIDE)

@@ -35,7 +35,7 @@ FAINT, SMALL = 0.15, 24  # mean difference from the land, in the picture's mean,
 READY = 4  # things of each band that wait to be let in
 ROOM = 1.5  # times as wide as the way to the next, at the rhythm of the last ones, a thing may be
 THIN = 1e-3  # cover that is none
-WHOLE, SHARPER = transport.QUARTERS.index(0), (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)  # the phase not sampled; shares, see _as_steep
+UNSAMPLED, SHARPER = transport.QUARTERS.index(0), (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)  # of the phases; shares, see _as_steep
 RHYTHM = 0.5  # how much the newest gap counts in that
 
 
@@ -203,7 +203,10 @@ def _phases(sprite: Sprite, land: np.ndarray) -> np.ndarray:
     layers = np.pad(layers, ((0, 0), (0, 0), (transport.PAD, transport.PAD)))
     phases = transport.phases(torch.from_numpy(layers)[None], False)[0].numpy()
     cover = phases[:, 3:]
-    return _as_steep(phases * cover.clip(0, 1) / np.where(np.abs(cover) < THIN, np.inf, cover), land)
+    phases = phases * cover.clip(0, 1) / np.where(np.abs(cover) < THIN, np.inf, cover)
+    rows = sprite.belongs.any(1)  # for it is asked in a frame of the show: of the rest hardly anything is seen
+    phases[:, :, rows] = _as_steep(phases[:, :, rows], land)
+    return phases
 
 
 def _as_steep(phases: np.ndarray, land: np.ndarray) -> np.ndarray:
@@ -216,7 +219,7 @@ def _as_steep(phases: np.ndarray, land: np.ndarray) -> np.ndarray:
     finer = phases - (before + after) / 2
     tried = np.stack([(phases + share * finer).clip(least, most) for share in SHARPER])
     steep = np.square(np.diff(tried[:, :, :3] - tried[:, :, 3:] * land[:, None, None])).sum((2, 3, 4))
-    return tried[np.abs(steep - steep[0, WHOLE]).argmin(0), np.arange(len(phases))]
+    return tried[np.abs(steep - steep[0, UNSAMPLED]).argmin(0), np.arange(len(phases))]
 
 
 def _ground(band: int, colours: torch.Tensor) -> np.ndarray:

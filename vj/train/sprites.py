@@ -63,8 +63,8 @@ class Lessons:
                 "bring more of it, or one in which more enters at the right edge."
             )
         self._looks = not net.known
-        self.window = windows(things, net.tall, net.wide) if self._looks else net.window.cpu().clone()
-        self.things = things.some(torch.nonzero(many[things.bands] & fits(things, self.window, net.tall, net.wide))[:, 0])
+        self._window = windows(things, net.tall, net.wide) if self._looks else net.window.cpu().clone()
+        self.things = things.some(torch.nonzero(many[things.bands] & fits(things, self._window, net.tall, net.wide))[:, 0])
         self._members = [torch.nonzero(self.things.bands == band)[:, 0] for band in self.things.bands.unique()]
         self._latents: torch.Tensor | None = None
         self._given = 0  # lessons in making
@@ -84,7 +84,7 @@ class Lessons:
         known have none."""
         net.paces.zero_()
         net.lasts.copy_(self.things.lasts)
-        net.window.copy_(self.window)
+        net.window.copy_(self._window)
         for band in self.things.bands.unique().tolist():
             each = torch.nonzero(self.things.bands == band)[:, 0]
             paces = self.things.paces[each]
@@ -184,12 +184,11 @@ class Lessons:
 
 def windows(things: Things, tall: int, wide: int) -> torch.Tensor:
     """How near the things of each band can be looked at, on a canvas (tall, wide): (bands, 2), as of Sprites."""
-    found = torch.tensor([[0.0, 1.0]] * len(BANDS))
+    found, extent = torch.tensor([[0.0, 1.0]] * len(BANDS)), _extent(things)
     for band in things.bands.unique().tolist():
-        mine = things.some(torch.nonzero(things.bands == band)[:, 0])
         for zoom in ZOOMS:
             tops = torch.arange(tall - tall // zoom + 1)
-            share = torch.stack([_fits(mine, top, zoom, tall, wide).float().mean() for top in tops.tolist()])
+            share = _seen_whole(extent[things.bands == band], tops[:, None], zoom, tall, wide).float().mean(1)
             if share.max() >= FIT:
                 found[band] = torch.tensor([tops[share == share.max()].float().mean().floor(), zoom])
                 break
@@ -198,16 +197,18 @@ def windows(things: Things, tall: int, wide: int) -> torch.Tensor:
 
 def fits(things: Things, window: torch.Tensor, tall: int, wide: int) -> torch.Tensor:
     """(N,) whether all of a thing is in its band's window."""
-    fit = torch.zeros(len(things.bands), dtype=torch.bool)
-    for band in things.bands.unique().tolist():
-        mine = torch.nonzero(things.bands == band)[:, 0]
-        top, zoom = window[band].int().tolist()
-        fit[mine] = _fits(things.some(mine), top, zoom, tall, wide)
-    return fit
+    top, zoom = window[things.bands].int().unbind(1)
+    return _seen_whole(_extent(things), top, zoom, tall, wide)
 
 
-def _fits(things: Things, top: int, zoom: int, tall: int, wide: int) -> torch.Tensor:
-    """As fits, of one window."""
-    seen = things.belongs.any(2)
-    outside = seen[:, :top].any(1) | seen[:, top + tall // zoom :].any(1)
-    return ~outside & (things.wide <= wide // zoom)
+def _extent(things: Things) -> torch.Tensor:
+    """(N, 3): the first row that is a thing's own, the row after the last, its columns."""
+    rows = things.belongs.any(2)
+    last = (rows * torch.arange(1, rows.shape[1] + 1)).amax(1)
+    return torch.stack([rows.int().argmax(1), last, things.wide.int()], 1)
+
+
+def _seen_whole(extent: torch.Tensor, top: torch.Tensor, zoom: torch.Tensor | int, tall: int, wide: int) -> torch.Tensor:
+    """Whether things are in a window from row top on, looked at zoom times as near."""
+    first, last, columns = extent.unbind(1)
+    return (first >= top) & (last <= top + tall // zoom) & (columns <= wide // zoom)
