@@ -10,13 +10,14 @@ import torch
 from small import MOTIONS, SMALL, footage, learnt_in_whole, noted, weights
 
 from vj.errors import FootageError
-from vj.model import land as lands_made
 from vj.model import planes
 from vj.model import world as worlds
 from vj.model.generator import Generator
-from vj.model.land import CELL, KNOWN, NEW, Land, Laying, Scroll, shine
-from vj.model.latents import LATER, STEPS, Velocity, Way
+from vj.model.land import KNOWN, LONG, NEW, SEEN, Land, shine
+from vj.model.latents import CELL, LATER, STEPS, Velocity, Way
+from vj.model.laying import Laying
 from vj.model.net import Net
+from vj.model.scroll import BEHIND, LATE, SMOOTH, Scroll
 from vj.signals import Controls
 from vj.train import lands
 from vj.train.footage import Footage
@@ -78,10 +79,10 @@ def ramps(net: Land, monkeypatch) -> Laying:
     net.unpacked = lambda drawn: drawn
     net.encoder.forward = lambda pictures: torch.arange(pictures.shape[3] // CELL).expand(1, 1, 2, -1).float()
     columns = torch.arange(CELL).float()
-    net.decoder.forward = lambda cells: (cells[:, :, :1].repeat_interleave(CELL, 3) * CELL + columns.repeat(cells.shape[3])).expand(1, 3, TALL, -1)  # noqa: E501
+    net.decoder.forward = lambda cells: (cells[:, :, :1].repeat_interleave(CELL, 3) * CELL + columns.repeat(cells.shape[3])).expand(1, SEEN, TALL, -1)  # noqa: E501
 
     def go_on(self, plainly=Scroll.go_on):
-        known = self._cells[..., -KNOWN:]
+        known = self.cells[..., -KNOWN:]
         cells = torch.cat([known, known[..., -1:] + torch.arange(1.0, NEW + 1)], 3)
         self._way = type("Arrived", (), {"x": cells, "go_on": lambda self: False})()
         plainly(self)
@@ -96,7 +97,7 @@ def test_what_enters_is_a_picture_without_a_seam(monkeypatch):
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
     (mine,) = laying.scrolls
     begun = mine.ahead.shape[2]
-    assert begun == (KNOWN + NEW - lands_made.LATE) * CELL and mine.at == KNOWN * CELL - 1, "all but the last cells"
+    assert begun == (KNOWN + NEW - LATE) * CELL and mine.at == KNOWN * CELL - 1, "all but the last cells"
     gone = 0.0
     for _ in range(400):
         laying.turn(torch.ones(1, 3, TALL, WIDE), 1.5)
@@ -119,7 +120,7 @@ def test_slow_rows_have_a_picture_of_their_own(monkeypatch):
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
     quick, slow = laying.scrolls
     assert quick.rows.tolist() == list(range(TALL // 2, TALL)) and slow.rows.tolist() == list(range(TALL // 2))
-    last, long = KNOWN * CELL - 1, lands_made.LONG
+    last, long = KNOWN * CELL - 1, LONG
     for frames in range(1, 401):
         laying.turn(torch.ones(1, 3, TALL, WIDE), 1.0)
         assert float(quick.ahead[0, 0, int(quick.at)]) == last + frames
@@ -143,10 +144,10 @@ def test_slow_rows_go_on_from_what_is_in_sight_and_may_be_late(monkeypatch):
     assert (first, second) == (False, True)
     last = KNOWN * CELL - 1
     even = lattice / shine(lattice)
-    assert torch.equal(colours[..., 0, last - 20 : last + 1], even[..., 0, WIDE - 21 :]), "1 px in LONG frames"
-    for _ in range(lands_made.LONG * (lands_made.BEHIND + 1)):
+    assert torch.equal(colours[:, :3, 0, last - 20 : last + 1], even[..., 0, WIDE - 21 :]), "1 px in LONG frames"
+    for _ in range(LONG * (BEHIND + 1)):
         laying.turn(lattice, 1.0)
-    assert [[1.0]] in asked and laying.scrolls[1].left >= -lands_made.BEHIND
+    assert [[1.0]] in asked and laying.scrolls[1].left >= -BEHIND
 
 
 @pytest.mark.parametrize("pace", [0.1, 0.25, 0.9])
@@ -211,8 +212,8 @@ def test_it_goes_on_from_what_is_in_sight(monkeypatch):
     laying.turn(lattice, 1.0)
     even = lattice / shine(lattice)
     last = KNOWN * CELL - 1
-    assert torch.equal(seen[0][..., 0, last - 20 : last + 1], even[..., 0, WIDE - 21 :])
-    assert torch.equal(seen[0][..., TALL - 1, last - 20 : last + 1], even[..., TALL - 1, WIDE - 61 :: 3])
+    assert torch.equal(seen[0][:, :3, 0, last - 20 : last + 1], even[..., 0, WIDE - 21 :])
+    assert torch.equal(seen[0][:, :3, TALL - 1, last - 20 : last + 1], even[..., TALL - 1, WIDE - 61 :: 3])
     assert torch.equal(laying.scrolls[0].ahead[..., : last + 1], seen[0][0, ..., : last + 1])
 
 
@@ -270,7 +271,7 @@ def test_where_all_is_known_nobody_asks_the_dice(monkeypatch):
     monkeypatch.setattr(generator.dice, "draw", lambda *given: asked.append(given))
     monkeypatch.setattr(generator.net.painter, "forward", lambda *given: asked.append(given))
     monkeypatch.setattr(generator.laying, "fill", lambda moved, opened: torch.full((1, 3, TALL, opened.shape[3]), 1.5))
-    monkeypatch.setattr(lands_made, "BRIGHTEST", 9.0)
+    monkeypatch.setattr("vj.model.land.BRIGHTEST", 9.0)
     generator.reset(0)
     generator.step(GO)
     assert generator.whole and not asked
@@ -394,7 +395,7 @@ def test_what_passes_is_taken_away(made):
     """And what is left is the land that entered, to the level."""
     frames, told, entered = country()
     found = lands.find(made, frames, told, [(0, 200), (200, 400)])
-    assert [picture.shape for picture in found.pictures] == [(3, TALL, 198)] * 2
+    assert [picture.shape for picture in found.pictures] == [(SEEN, TALL, 198)] * 2
     for picture, first in zip(found.pictures, (0, 200), strict=True):
         picture = picture.float().numpy()
         true = entered[:, first : first + 198] / 255
@@ -431,8 +432,8 @@ def test_where_only_a_thing_is_seen_the_land_beside_it_is_drawn_together():
     looks[:, 20:] = 1.0
     looks[:, 10:20, 1] = np.nan
     found = lands._clear(looks).float()
-    assert torch.allclose(found[:, 1, 10:20], torch.linspace(0.5, 1.0, 12)[1:-1].expand(3, -1), atol=0.002)
-    assert (found[:, 0, :20] == 0.5).all() and (found[:, 2, 20:] == 1).all()
+    assert torch.allclose(found[:3, 1, 10:20], torch.linspace(0.5, 1.0, 12)[1:-1].expand(3, -1), atol=0.002)
+    assert (found[:3, 0, :20] == 0.5).all() and (found[:3, 2, 20:] == 1).all()
     looks[:, :, 2] = np.nan
     assert lands._clear(looks) is None
 
@@ -441,7 +442,7 @@ def test_the_first_look_counts_if_it_is_as_usual():
     looks = np.full((5, 50, 2, 3), 0.5, np.float32)
     looks[0, :, 0], looks[0, :, 1] = 0.53, 0.9
     found = lands._clear(looks).float()
-    assert found[:, 0].numpy() == pytest.approx(0.53, abs=1e-3) and (found[:, 1] == 0.5).all()
+    assert found[:3, 0].numpy() == pytest.approx(0.53, abs=1e-3) and (found[:3, 1] == 0.5).all() and (found[3] == 1).all()
 
 
 def test_of_no_stretch_is_anything_seen_beyond_its_piece(made):
@@ -503,7 +504,8 @@ def test_where_nothing_says_otherwise_a_row_is_slow_and_moves():
 
 def test_too_little_land_is_a_sentence():
     with pytest.raises(FootageError, match="Too little land"):
-        Lessons(Land(TALL), Lands([torch.rand(3, TALL, 200)], torch.ones(TALL), torch.zeros(TALL, 2)), Roughness())
+        land = Lands([torch.rand(SEEN, TALL, 200)], torch.ones(TALL), torch.zeros(TALL, 2))
+        Lessons(Land(TALL, SMALL.classes), land, Roughness())
 
 
 def test_land_alone_learns_and_first_what_land_is():
@@ -517,9 +519,10 @@ def test_land_alone_learns_and_first_what_land_is():
 
 def test_it_learns_to_go_on_from_what_is_known(monkeypatch):
     """Told that, a little wrongly; what it says of it does not count."""
-    land = Lands([torch.rand(3, TALL, 900)], torch.ones(TALL), torch.zeros(TALL, 2))
+    land = Lands([torch.rand(SEEN, TALL, 900)], torch.ones(TALL), torch.zeros(TALL, 2))
     mine = Lessons(knowing(Net(SMALL)).land, land, Roughness())
     latents, told = torch.randn(4, 8, 4, KNOWN + NEW), []
+    apart = torch.cat([latents, torch.zeros(4, 3, 4, KNOWN + NEW)], 1)  # of nothing that enters is it told
 
     def velocity(x, time, wanted, beside):
         told.append(beside)
@@ -527,7 +530,7 @@ def test_it_learns_to_go_on_from_what_is_known(monkeypatch):
 
     monkeypatch.setattr(mine.net.velocity, "forward", velocity)
     monkeypatch.setattr(mine.rough, "grain", lambda like: like * 0)
-    assert float(mine._made(latents, torch.zeros(4, 1))) == pytest.approx(float(latents[..., KNOWN:].square().mean()))
+    assert float(mine._made(apart, torch.zeros(4, 1))) == pytest.approx(float(latents[..., KNOWN:].square().mean()))
     assert torch.equal(told[0][:, :8, :, :KNOWN], latents[..., :KNOWN])
     assert (told[0][:, 8, :, :KNOWN] == 1).all() and not told[0][..., KNOWN:].any()
 
@@ -578,7 +581,7 @@ def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
     opened = torch.ones(1, 1, TALL, 16, dtype=torch.bool)
     strip = laying.fill(torch.ones(1, 3, TALL, WIDE), opened)[0, 0] / laying._light[0, 0]
     whole = lambda start, stop: np.interp(np.linspace(start, stop, 4001), np.arange(60), np.arange(60.0) ** 2).mean()  # noqa: E731
-    long = lands_made.SMOOTH
+    long = SMOOTH
     assert strip[0, -1] == pytest.approx(whole(40 - 4 * long, 40), rel=1e-3)
     assert strip[1, -1] == pytest.approx(whole(40 - 2 * long, 40), rel=1e-3)
     assert strip[0, -3] == pytest.approx(whole(32 - 4 * long, 32), rel=1e-3) and strip[TALL - 1, -1] == 1600
@@ -587,18 +590,18 @@ def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
 def test_rows_keep_to_colours_that_the_footage_has(monkeypatch):
     """What enters goes over to them from part to part without a seam, told what is then in sight, in the light of now."""
     net, told = slowly(Net(SMALL)), []
-    monkeypatch.setattr(net, "unpacked", lambda drawn: torch.full((1, 3, TALL, drawn.shape[3]), 0.5))
+    monkeypatch.setattr(net, "unpacked", lambda drawn: torch.full((1, SEEN, TALL, drawn.shape[3]), 0.5))
     wanted = torch.linspace(0.8, 1.2, TALL).expand(1, 3, -1)
     laying = Laying(net, lambda rows: told.append(rows) or wanted)
     steps = []
     for _ in range(400):
         laying.turn(torch.full((1, 3, TALL, WIDE), 0.4), 4.0)
-        steps += [float(each.ahead[:, each.rows, CELL * KNOWN :].diff().abs().max()) for each in laying.scrolls if each.left > 1]
+        steps += [float(each.ahead[:3, each.rows, CELL * KNOWN :].diff().abs().max()) for each in laying.scrolls if each.left > 1]
     assert 0 < max(steps) < 0.03
     luma = [float((laying._rows * laying._light[..., 0]).mean()), float(told[0].mean())]
     assert luma[1] == pytest.approx(1.0, abs=1e-3)
     for each in laying.scrolls:
-        ends = each.ahead[:, each.rows, -1]
+        ends = each.ahead[:3, each.rows, -1]
         assert torch.allclose(ends, wanted[0][:, each.rows] * luma[0] / 0.4, atol=0.02), "where it ends"
     assert told[-1][0, :, -1].tolist() == pytest.approx([0.5 * 0.4 / luma[0]] * 3, rel=0.02), "a quick row: all of it is new"
 

@@ -9,10 +9,11 @@ import torch
 from small import SMALL, weights
 
 from vj.model import passing as passings
+from vj.model.entering import RESTS, Entering
 from vj.model.generator import Generator
 from vj.model.latents import STEPS
 from vj.model.net import Net
-from vj.model.passing import READY, RESTS, Entering, Passing
+from vj.model.passing import READY, Passing
 from vj.model.sprites import LATENTS, WANTED, Making, Sprite, Sprites, scene
 from vj.signals import Controls
 

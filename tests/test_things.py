@@ -9,7 +9,7 @@ from small import MOTIONS, SMALL, footage, learnt_in_whole, noted
 
 from vj.errors import FootageError
 from vj.model.sprites import EXAMPLES, Sprites
-from vj.train import sprites
+from vj.train import patches, sprites
 from vj.train import things as things_cut
 from vj.train.footage import Footage
 from vj.train.learn import Learner, start
@@ -199,12 +199,12 @@ def test_the_critic_learns_and_things_are_drawn_so_that_it_is_wrong(monkeypatch)
     for _ in range(40):
         found = mine._criticised(plain, things)
     assert found > 1.0, "it knows them apart"
-    before = [p.clone() for p in mine.critic.parameters()]
+    before = [p.clone() for p in mine.critic.sight.parameters()]
     assert mine.grade(LOOKS).keys() == {"velocity"}
     mine.grade(LOOKS)["texture"].backward()
     reached = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert reached == {"decoder"}
-    assert any(not torch.equal(a, b) for a, b in zip(before, mine.critic.parameters(), strict=True)), "by its own lesson"
+    assert any(not torch.equal(a, b) for a, b in zip(before, mine.critic.sight.parameters(), strict=True)), "by its own lesson"
 
 
 def test_the_critic_sees_a_patch_around_what_counts(monkeypatch):
@@ -215,13 +215,13 @@ def test_the_critic_sees_a_patch_around_what_counts(monkeypatch):
     counts = torch.zeros(30, 1, TALL // 2, 12)
     counts[:, 0, 3, 10], counts[:15, 0, 14, 1] = 1, 1
     numbers = torch.arange(2 * 30 * TALL * 24.0).view(2, 30, 1, TALL, 24)
-    monkeypatch.setattr(sprites, "PATCH", 8)
-    seen, a, b = mine._patches(counts, *numbers)
+    monkeypatch.setattr(patches, "PATCH", 8)
+    seen, a, b = mine.critic._patches(counts, *numbers)
     assert seen.shape == (30, 1, 4, 4) and a.shape == (30, 1, 8, 8) and torch.equal(b - a, torch.full_like(a, 30 * TALL * 24.0))
     assert seen.sum((1, 2, 3)).tolist() == [1] * 30 and len({int(each.argmax()) for each in seen[:15]}) == 2
     assert torch.equal(a[15:, 0, 0, 0], numbers[0, 15:, 0, 2, 16]), "the same place of each"
-    monkeypatch.setattr(sprites, "PATCH", 999)
-    assert torch.equal(mine._patches(counts, *numbers)[1], numbers[0])
+    monkeypatch.setattr(patches, "PATCH", 999)
+    assert torch.equal(mine.critic._patches(counts, *numbers)[1], numbers[0])
 
 
 def test_what_is_known_keeps_its_meaning():

@@ -117,12 +117,12 @@ def test_a_thing_keeps_to_one_motion():
     classes = torch.zeros(1, 24, 40, dtype=torch.long)
     classes[:, :, 20:] = 1
     classes[:, 12, 30] = 2  # one that was torn off
-    company = planes.box(worlds._brought(classes, torch.tensor([[[0, 0], [4, 0], [6, 0]]])), 5, 5)[0]
+    company = planes.box(worlds.brought_by(classes, torch.tensor([[[0, 0], [4, 0], [6, 0]]])), 5, 5)[0]
     assert company.shape == (3, 12, 20) and company.min() >= 0 and company.max() <= 1
     assert company[1, 6, 13] > 0.9 > 0.1 > company[2, 6, 13], "class 1 holds where it has moved to"
     assert company[0, 6, 4] == 1.0 and company[1, 6, 4] == 0.0
     assert company[1, 6, 9] > company[1, 6, 6], "it has moved 4 px to the left"
-    far = worlds._brought(classes, torch.tensor([[[0, 0], [400, 0], [-42, 90]]]))
+    far = worlds.brought_by(classes, torch.tensor([[[0, 0], [400, 0], [-42, 90]]]))
     assert torch.isfinite(far).all() and far[0, 1:].sum() == 0
 
 

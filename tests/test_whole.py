@@ -12,7 +12,7 @@ from vj.model.land import KNOWN, NEW
 from vj.model.latents import CELL
 from vj.model.net import Net
 from vj.signals import Controls
-from vj.train import lands, things, trainer, whole
+from vj.train import lands, slits, things, trainer, whole
 from vj.train.lands import Lands
 from vj.train.learn import Learner, start, switched
 from vj.train.roughness import Roughness
@@ -36,7 +36,7 @@ def cut(bands: list[int]) -> Things:
 
 
 def land() -> Lands:
-    return Lands([torch.rand(3, TALL, (KNOWN + NEW) * CELL * 5).half()], torch.full((TALL,), 2.0), torch.zeros(TALL, 2))
+    return Lands([torch.rand(4, TALL, (KNOWN + NEW) * CELL * 5).half()], torch.full((TALL,), 2.0), torch.zeros(TALL, 2))
 
 
 @pytest.fixture(name="film", autouse=True)
@@ -58,8 +58,8 @@ def _film(monkeypatch):
     monkeypatch.setattr(whole, "BITS", 8)
     monkeypatch.setattr(whole, "EACH", {"sprites": 1, "land": 1})
     monkeypatch.setattr(whole, "HURRIED", 1)
-    monkeypatch.setattr(whole, "LOOKS", {"sprites": 2, "land": 3})
-    monkeypatch.setattr(whole, "MAKES", {"sprites": 2, "land": 5})
+    monkeypatch.setattr(whole, "LOOKS", {"sprites": 2, "land": 3, "all": 3})
+    monkeypatch.setattr(whole, "MAKES", {"sprites": 2, "land": 5, "all": 5})
     return asked
 
 
@@ -186,13 +186,58 @@ def test_what_was_begun_is_begun_again():
     assert learnt == [{"sprites", "land"}] and not mine.shown
 
 
-@pytest.mark.parametrize("lacks", ["a band", "land", "things"])
-def test_footage_that_has_not_both_shows_neither(monkeypatch, lacks):
-    """The dice draw then, and learn: not what other footage has."""
-    def none(*_told):
-        yield
-        raise FootageError("none")
+def none(*_told):
+    yield
+    raise FootageError("none")
 
+
+def everything() -> Lands:
+    """All that enters, things too."""
+    picture = torch.rand(4, TALL, (KNOWN + NEW) * CELL * 5).half()
+    told = torch.rand(3, picture.shape[2])
+    return Lands([picture], torch.full((TALL,), 2.0), torch.zeros(TALL, 2), [told], 0.5, torch.full((3,), 6.0))
+
+
+@pytest.mark.parametrize("lacks", ["a band", "land", "things"])
+def test_footage_that_has_not_both_has_all_in_its_land(monkeypatch, lacks):
+    """What was shown stays until it is worth it; then other footage's things pass no more."""
+    if lacks == "a band":
+        monkeypatch.setattr(things, "cutting", lambda *_told: iter_of(cut([0, 2])))
+    else:
+        monkeypatch.setattr(*{"land": (lands, "taking", none), "things": (things, "cutting", none)}[lacks])
+    monkeypatch.setattr(slits, "taking", lambda *_told: iter_of(everything()))
+    monkeypatch.setattr(whole, "ALONE", 1)
+    old = knowing()
+    mine, learnt = lessons(shown=old), set()
+    while not mine.shown:
+        assert same(mine.average, old)
+        learnt |= turned(mine, 1)[0]
+        assert not learnt or mine.shown or mine.says.startswith("learns all that enters, shown from 100 %: ")
+    assert learnt == {"land", "velocity"}
+    for net in (mine.net, mine.average):
+        land = net.land
+        assert land.holds_all and float(land.unit) == 0.5 and (land.paces == 2).all() and not net.sprites.known
+        assert land.bank[:, 0].diff().min() > 0 and land.bank[-1, 0] > 4 and not land.bank[:, 1].any() and not land.slow.any()
+
+
+def test_who_goes_on_with_all_in_the_land_shows_it_at_once(monkeypatch):
+    monkeypatch.setattr(things, "cutting", none)
+    monkeypatch.setattr(slits, "taking", lambda *_told: iter_of(everything()))
+    monkeypatch.setattr(whole, "ALONE", 1)
+    mine = lessons(shown=knowing())
+    for net in (mine.net, mine.average):
+        net.land.paces.fill_(2.0)
+        net.land.lasts.fill_(6.0)
+        net.sprites.forget()
+    while not (learnt := turned(mine, 1)[0]):
+        pass
+    assert mine.shown and learnt == {"velocity"} and turned(mine, 1) == [{"land", "velocity"}], "and goes on learning to draw"
+
+
+@pytest.mark.parametrize("lacks", ["a band", "land", "things"])
+def test_footage_that_has_nothing_long_enough_shows_nothing(monkeypatch, lacks):
+    """The dice draw then, and learn: not what other footage has."""
+    monkeypatch.setattr(slits, "taking", none)
     if lacks == "a band":
         monkeypatch.setattr(things, "cutting", lambda *_told: iter_of(cut([0, 2])))
     else:

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 
 from vj.errors import WeightsError
-from vj.model import laid
+from vj.model import known, laid
 from vj.model import world as worlds
 from vj.model.device import native_bf16
-from vj.model.land import Laying
+from vj.model.entering import RESTS
+from vj.model.laying import Laying
 from vj.model.net import CODE_DIMS, ModelConfig, Net
-from vj.model.passing import RESTS, Passing
+from vj.model.passing import Passing
 from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-14"
+ARCHITECTURE = "transport-15"
 
 
 TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the show
@@ -99,6 +100,7 @@ class Generator:
         self.dice.seed(seed)
         self.passing.seed(seed)
         self.laying.seed(seed)
+        self._enters: torch.Tensor | None = None  # (H,) motion classes of what enters, where those are known
         chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
@@ -111,12 +113,20 @@ class Generator:
         net, world, told = self.net, self.world, torch.from_numpy(controls.vector())[None].to(self.device)
         whole, busy = self.whole, False
         if whole:
-            busy, code = self.laying.turn(world.lattice, controls.speed), torch.zeros_like(world.codes[:, :CODE_DIMS])
+            busy = self.laying.turn(world.lattice, controls.speed, controls.vector())
+            code = torch.zeros_like(world.codes[:, :CODE_DIMS])
         else:
             self.laying.leave()
             code = self.dice.draw(world.shown[0], world.codes, self._of_land(told))
         self.passing.turn(world.shown[0], told, busy)
-        carried = worlds.carry(net, world, told, code, self._quiet, alone=whole)
+        all_known = whole and net.land.holds_all
+        if all_known:
+            world = world if world.known else known.begin(net, world)
+            self._enters = known.as_one(net, *self.laying.enters(), self._enters)
+            carried = known.carry(net, world, told, self._quiet, self._enters)
+        else:
+            world = known.end(world) if world.known else world
+            carried = worlds.carry(net, world, told, code, self._quiet, alone=whole)
         self.passing.lit(carried.light)
         if whole:
             self.laying.lit(carried.light)
@@ -132,7 +142,7 @@ class Generator:
     @property
     def whole(self) -> bool:
         """Whether land and things are known, and so what enters is made whole; else dice draw it frame by frame."""
-        return self.net.land.known and bool(self.passing.known.all())
+        return self.net.land.known and (self.net.land.holds_all or bool(self.passing.known.all()))
 
     def _of_land(self, told: torch.Tensor) -> torch.Tensor:
         """What the dice are told (1, 6): where things are known, nothing enters but the land."""
@@ -141,7 +151,8 @@ class Generator:
 
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist. Things or
-        land that were not known are made by the newer weights at once: half way from nothing they would be nothing.
+        land that were not known are made by the newer weights at once: half way from nothing they would be nothing. So are they
+        where the ones have things in their land and the others have not.
 
         WeightsError if they are of another shape; the old ones stay.
         """
@@ -154,8 +165,9 @@ class Generator:
         mine = self.exact.state_dict()
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
+        other = self.net.land.holds_all != bool(tensors["land.lasts"].any())
         for part in MADE:
-            if not getattr(self.net, part).known and bool(tensors[f"{part}.paces"].any()):
+            if (other or not getattr(self.net, part).known) and bool(tensors[f"{part}.paces"].any()):
                 self._take(f"{part}.", tensors)
         goal = [tensors[name].to(self.device) for name in _fading(self.exact)]
         self._fade = (goal, max(1, fade_frames))

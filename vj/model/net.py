@@ -435,7 +435,7 @@ class Net(nn.Module):
         self.prior = Prior(config)
         self.mender = Mender()
         self.sprites = Sprites(config.height, config.width)
-        self.land = Land(config.height)
+        self.land = Land(config.height, config.classes)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))

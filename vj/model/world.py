@@ -39,6 +39,7 @@ class World:
     behind: hidden.Hidden | None = None  # what is covered; None: nothing is known of it
     age: int = 0  # frames since it began
     evidence: torch.Tensor | None = None  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, where it may rest
+    known: bool = False  # classes are of Land.bank, see vj.model.known
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -122,7 +123,7 @@ class Carried:
     classes: torch.Tensor  # (B, H, W) motion class of each pixel
     behind: hidden.Hidden
     light: torch.Tensor  # (B, 3) by which each colour is multiplied
-    evidence: torch.Tensor  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, and that none explains it
+    evidence: torch.Tensor | None  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, and that none explains it
     shift: torch.Tensor  # (B, K, 2) px, each class's displacement in this step
     phase: torch.Tensor  # (B, K, 2) px, what of it is left over
 
@@ -166,7 +167,7 @@ def carry(net: Net, world: World, controls, code, noise, whole_picture=None, alo
     whole, _ = transport.split(total, vertical)
     logits = evidence
     if world.classes is not None:
-        brought = _brought(world.classes, whole)
+        brought = brought_by(world.classes, whole)
         company = COMPANY * planes.box(brought, 5, 5)
         if (controls[:, 0] < 1).any():
             company += LOYAL * (1 / controls[:, 0].clamp(STANDS, 1) - 1).view(-1, 1, 1, 1) * brought
@@ -198,9 +199,10 @@ def enter(net: Net, carried: Carried, code: torch.Tensor, grain: torch.Tensor | 
 
 def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, controls: torch.Tensor, code: torch.Tensor,
            free: bool = False) -> World:  # fmt: skip
-    """The last part of a step: what has entered, strip (B, 3, H, strip), takes its place; colours keep to the footage's, unless
+    """The last part of a step: what has entered, strip (B, 3, H, S), takes its place; colours keep to the footage's, unless
     what enters is free to be what it is: made whole, it does not drift."""
-    S, vertical = net.config.strip, bool((net.bank[:, 1] != 0).any())
+    S, bank = strip.shape[3], net.land.bank if world.known else net.bank
+    vertical = bool((bank[:, 1] != 0).any())
     lattice, classes = torch.cat([carried.moved[..., :-S], strip], 3), carried.classes
     behind = carried.behind
     if not free:
@@ -210,7 +212,7 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
         lattice, behind = lattice + goes, hidden.along(behind, goes, lattice.shape[3])
     lattice = lattice.float().clamp_(0, BRIGHTEST)
     if world.age % mender.EVERY == mender.EVERY - 1:
-        lattice = mender.mended(net.mender, lattice, mender.paces(net.bank, classes), controls[:, 0] > 0)
+        lattice = mender.mended(net.mender, lattice, mender.paces(bank, classes), controls[:, 0] > 0)
     shown = quantise(transport.sample(lattice, classes, carried.phase, vertical))
     light = carried.light[..., None, None]
     past = [(frame * light).clamp_(0, 1) for frame in world.shown[:-1]]  # else a change of light looks like nothing moved
@@ -273,7 +275,7 @@ def homely_rows(net: Net, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     return rows.clamp(together + least, together + greatest), together + darkest, together + lightest
 
 
-def _brought(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+def brought_by(classes: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
     """Which class has brought each pixel to its place: (B, K, H/2, W/2) uint8, 0 or 1.
 
     classes (B, H, W) of the frame before, whole (B, K, 2) px by which each moves on. What is seen of a thing often fits two

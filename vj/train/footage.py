@@ -20,7 +20,7 @@ from vj.train import large, measure
 from vj.train.sources import Source, find, open_all, slowed
 from vj.view import View
 
-STATE = 2  # of this program: what another one has prepared and kept is prepared anew
+STATE = 3  # of this program: what another one has prepared and kept is prepared anew
 LEAST_SECONDS, GOOD_SECONDS = 1.0, 3.0  # of all clips together: less is refused, less is mentioned
 LEAST_FRAMES = 10  # between two cuts
 REPEATS = 3  # so many equal frames in a row are a fault of the film; more are a halt

@@ -18,7 +18,8 @@ LEAST = 400  # such places in all pairs; with fewer nothing is said
 AGREED, OUTWARD, LOST = 0.5, 0.6, 0.35  # shares of the motion that goes one way, from one point, no way at all
 NEAREST = 0.1  # of the width or height that a vanishing point keeps from the picture's border
 ROUND = ("ahead", "astern")  # views with a vanishing point
-CLEARLY = 0.15  # by so much better must a vanishing point tell of the motion than one way for all
+CLEARLY = 0.15  # by so much better must a vanishing point tell of the motion than one way for all,
+SPREADS = 0.1  # or so large a share of the motion must go up above it and down below it: that no side window shows
 FAST = 3.0  # px: more counts no more
 OFF = 8.0  # px that a place may miss the vanishing point by before it counts half
 
@@ -70,9 +71,11 @@ def judge(places: np.ndarray, moves: np.ndarray, height: int, width: int, asked:
     x, y = (round(float(part), 3) for part in (centre / (width, height)))
     if asked:
         return Heading(View(asked, *(min(max(part, NEAREST), 1 - NEAREST) for part in (x, y))))
-    if abs(along) >= max(AGREED, abs(down), abs(outward) - CLEARLY):
+    spreads = float((weight * ways[:, 1] * np.sign(rays[:, 1])).sum() / weight.sum()) * np.sign(outward)
+    round_one = abs(outward) >= max(OUTWARD, abs(down)) and min(x, y, 1 - x, 1 - y) >= NEAREST
+    if abs(along) >= max(AGREED, abs(down), abs(outward) - CLEARLY) and not (round_one and spreads >= SPREADS):
         return Heading(View())
-    if abs(outward) >= max(OUTWARD, abs(down)) and min(x, y, 1 - x, 1 - y) >= NEAREST:
+    if round_one:
         return Heading(View("ahead" if outward > 0 else "astern", x, y))
     if abs(down) >= AGREED:
         return Heading(View("falling" if down > 0 else "rising"))

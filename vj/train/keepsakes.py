@@ -6,8 +6,8 @@ Measured in the training part. Knows the network's shapes only.
 import numpy as np
 import torch
 
+from vj.model.entering import RESTS
 from vj.model.net import MODES
-from vj.model.passing import RESTS
 from vj.signals import LUMA
 from vj.train.footage import Footage
 

@@ -10,7 +10,7 @@ Sources: a background is what is seen most often where it should be (median, Mas
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -18,9 +18,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from vj.model import planes
-from vj.model.land import DARK
+from vj.model.land import DARK, steady
 from vj.model.net import Net
-from vj.signals import LUMA
+from vj.signals import BANDS, LUMA
 from vj.train.moments import Moment, all_lasts, moments
 from vj.train.things import REACH, outcome
 
@@ -45,9 +45,12 @@ Passing = tuple[Moment, float, float]  # a thing, and the slowest and the quicke
 class Lands:
     """Stretches of land."""
 
-    pictures: list[torch.Tensor]  # each (3, H, n) float16, in the mean of the rows' median colours; a column a frame at speed 1
-    paces: torch.Tensor  # (H,) px a frame at speed 1 of each row's land
+    pictures: list[torch.Tensor]  # each (SEEN, H, n) float16, in the mean of the rows' median colours; a column `unit` frames
+    paces: torch.Tensor  # (H,) px a column of each row's land
     grain: torch.Tensor  # (H, GRAINS) see planes.grained: what of its pixels no column tells
+    told: list[torch.Tensor] | None = None  # each (bands, n) 0..1, the entry controls; None: things are not in it
+    unit: float = 1.0  # frames at speed 1 of a column; paces are px in one
+    lasts: torch.Tensor = field(default_factory=lambda: torch.zeros(len(BANDS)))  # frames at speed 1 that things take to enter
 
 
 def find(net: Net, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> Lands:
@@ -228,4 +231,4 @@ def _clear(looks: np.ndarray) -> torch.Tensor | None:
         known = ~unseen[:, row]
         for colour in range(3):
             land[~known, row, colour] = np.interp(column[~known], column[known], land[known, row, colour])
-    return torch.from_numpy(land.transpose(2, 1, 0)).half().contiguous()
+    return steady(torch.from_numpy(land.transpose(2, 1, 0))).half().contiguous()

@@ -16,6 +16,7 @@ STILL = 0.08  # px: less flow than this is none
 EDGE = 8 / 160  # share of the width in which entering is measured
 SAMPLES = 96  # flow vectors kept of each frame, for the motions
 MOTIONS = 16
+SLANT = 0.06  # of what goes across, that it may seem to go up or down: flow is not so sure
 RARE = 0.006  # share of the vectors below which a motion is taken for a mistake
 LEAST_SPREAD = np.float32((0.06, 0.03))  # of brightness and warmth: music turns steadier footage by as much too
 
@@ -133,7 +134,7 @@ def motions(samples: np.ndarray, speeds: np.ndarray) -> np.ndarray:
         vectors = vectors[np.random.default_rng(0).permutation(len(vectors))[:60000]]
     length = np.hypot(*vectors.T)
     vectors = vectors[length <= np.percentile(length, 99.5)]  # the last few are mistakes of the flow
-    if np.percentile(np.abs(vectors[:, 1]), 95) < 0.4:
+    if np.percentile(np.abs(vectors[:, 1]) - SLANT * np.abs(vectors[:, 0]), 95) < 0.4:
         vectors[:, 1] = 0
     cv2.setRNGSeed(1)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-3)

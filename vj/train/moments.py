@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vj.model.passing import RESTS, Entering
+from vj.model.entering import RESTS, Entering
 from vj.signals import BANDS
 
 LONGEST, SHORTEST, USUAL = 40.0, 4.0, 0.8  # frames at speed 1 that things may take to enter, and which of all of them count

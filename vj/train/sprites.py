@@ -11,13 +11,13 @@ times drawn from a logit-normal (Esser et al. 2024).
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from vj.errors import FootageError
 from vj.model.net import Net
 from vj.model.sprites import EXAMPLES, Sprites
 from vj.signals import BANDS
 from vj.train.dataset import Dataset
+from vj.train.patches import CRITICAL, GREEN, Critic
 from vj.train.roughness import Roughness
 from vj.train.things import Things, find
 
@@ -28,26 +28,9 @@ BLURRED, SPOILT = 0.25, 0.1  # noise on what is told of a thing, to draw it, and
 OFF = 0.1  # standard deviation by which the land's colours are told otherwise: else each picture's things would be known by them
 SHAPE, COLOUR, PACE, SURE = 3.0, 0.5, 0.1, 3.0  # weights of what belongs to a thing, its colours, its pace; of a logit
 EARLY = -0.2  # of the logit of the times, mean
-CRITICAL, GREEN = 0.1, 150  # weight of what the critic says, and first steps in which it only learns
-SLOPE, RATE, GRAIN = 0.2, 5e-4, 0.03  # of the critic; grain on what it sees
-AROUND, PATCH = 4, 32  # px around a thing that it looks at, too; px a side of what it sees of it in a lesson
+AROUND = 4  # px around a thing that the critic looks at, too
 SELDOM = 2  # lessons in making, in one of which it goes on learning to draw
 ZOOMS, FIT = (4, 2), 0.95  # how near a band's things may be looked at, the nearest first; share of them that must be seen whole
-
-
-class Critic(nn.Module):
-    """Log odds that what stands in each 2 x 2 px was cut out of footage, by the px around."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(4, 32, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Conv2d(32, 48, 4, 2, 1), nn.LeakyReLU(SLOPE),
-            nn.Conv2d(48, 64, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Conv2d(64, 1, 1),
-        )  # fmt: skip
-
-    def forward(self, seen: torch.Tensor) -> torch.Tensor:
-        """seen (B, 4, tall, wide): colours, and half of what belongs to it, -1 or 1 -> (B, 1, tall / 2, wide / 2)."""
-        return self.layers(seen.contiguous(memory_format=torch.channels_last)).float()
 
 
 class Lessons:
@@ -68,10 +51,7 @@ class Lessons:
         self._members = [torch.nonzero(self.things.bands == band)[:, 0] for band in self.things.bands.unique()]
         self._latents: torch.Tensor | None = None
         self._given = 0  # lessons in making
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rough.random(1).item() * 2**31))
-            self.critic = Critic().to(net.paces.device, memory_format=torch.channels_last)
-        self._optimiser = torch.optim.AdamW(self.critic.parameters(), RATE, betas=(0.5, 0.95))
+        self.critic = Critic(4, rough)
 
     @classmethod
     def of(cls, net: Net, data: Dataset, rough: Roughness) -> "Lessons":
@@ -129,38 +109,13 @@ class Lessons:
         return self.net.evened(self.net.decoder(latents + BLURRED * self.rough.grain(latents)), bands)
 
     def _criticised(self, drawn: torch.Tensor, things: torch.Tensor) -> torch.Tensor:
-        """The critic learns; how easily it finds that things are drawn, its own weights not reached."""
+        """The critic learns; how easily it finds that things are drawn."""
         belongs = torch.sigmoid(2 * SURE * drawn[:, 3:4])
         belongs = (belongs > 0.5).float() + belongs - belongs.detach()  # rounded, but sloped as if it were not
         mine = torch.cat([drawn[:, :3] * belongs.detach(), belongs - 0.5], 1)
         true = torch.cat([things[:, :3], things[:, 3:4] / 2], 1)
         near = F.max_pool2d((things[:, 3:4] > 0).float(), 2 * AROUND + 1, 1, AROUND)
-        counts, mine, true = self._patches(F.max_pool2d(near, 2), mine, true)
-        counts = counts / counts.sum().clamp(min=1)
-        seen = [self.critic(each + GRAIN * self.rough.grain(each)) for each in (true, mine.detach())]
-        loss = ((F.softplus(-seen[0]) + F.softplus(seen[1])) * counts).sum()
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self._optimiser.step()
-        self.critic.requires_grad_(False)
-        says = self.critic(mine + GRAIN * self.rough.grain(mine))
-        self.critic.requires_grad_(True)
-        return (F.softplus(-says) * counts).sum()
-
-    def _patches(self, counts: torch.Tensor, *pictures: torch.Tensor) -> list[torch.Tensor]:
-        """PATCH x PATCH px of each thing, around one that counts: counts (B, 1, tall / 2, wide / 2) 0/1, pictures (B, C, tall,
-        wide) -> theirs."""
-        sides = counts.shape[2:]
-        tall, wide = sizes = [min(PATCH // 2, side) for side in sides]
-        chosen = torch.multinomial(counts.flatten(1).cpu(), 1, generator=self.rough.generator)[:, 0].tolist()
-        every = [(1, counts), *((2, picture) for picture in pictures)]
-        patches: list[list[torch.Tensor]] = [[] for _ in every]
-        for number, at in enumerate(chosen):
-            middle = divmod(at, sides[1])
-            y, x = (min(max(m - size // 2, 0), side - size) for m, size, side in zip(middle, sizes, sides, strict=True))
-            for (by, part), mine in zip(every, patches, strict=True):
-                mine.append(part[number, :, y * by : (y + tall) * by, x * by : (x + wide) * by])
-        return [torch.stack(mine) for mine in patches]
+        return self.critic.says(mine, true, F.max_pool2d(near, 2))
 
     def _off(self, drawn: torch.Tensor, things: torch.Tensor) -> torch.Tensor:
         """How ill things are drawn."""

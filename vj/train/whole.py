@@ -13,7 +13,7 @@ from torch import nn
 from vj.errors import FootageError
 from vj.model.net import Net
 from vj.signals import BANDS
-from vj.train import lands, things
+from vj.train import lands, slits, things
 from vj.train.dataset import Dataset
 from vj.train.land import Lessons as LandLessons
 from vj.train.roughness import Roughness
@@ -21,9 +21,10 @@ from vj.train.sprites import Lessons as SpriteLessons
 
 WHOLE = {"sprites": SpriteLessons, "land": LandLessons}
 EACH = {"sprites": 3, "land": 4}  # lessons after each other step,
-HURRIED = 2  # and so many times as many until it is shown
-LOOKS = {"sprites": 180, "land": 220}  # lessons in which it learns what they are,
-MAKES = {"sprites": 60, "land": 110}  # and how to make them, until they are shown; blots at first, for the show is to go on
+HURRIED, ALONE = 2, 3  # and so many times as many until it is shown, and where all that enters is in the land
+LOOKS = {"sprites": 180, "land": 220, "all": 500}  # lessons in which it learns what they are,
+MAKES = {"sprites": 60, "land": 110, "all": 200}  # and how to make them, until they are shown; blots at first, for the show is
+# to go on
 AGAIN = 0.6  # of so many, where it knew other footage's
 RATE, WARMUP, CLIP, AVERAGE = 2e-3, 50, 1.0, 0.998  # as in TrainConfig
 RECENT = 6  # of all lessons, what is shown is the mean of about the last sixth, and of 1 / (1 - AVERAGE) at most
@@ -61,11 +62,14 @@ class Whole:
             return {}
         losses = {}
         for name, part in self._parts.items():
-            for _ in range(EACH[name] * (1 if self.shown else HURRIED)):
+            alone = ALONE if len(self._parts) == 1 else 1
+            for _ in range(EACH[name] * alone * (1 if self.shown else HURRIED)):
                 losses |= part.lesson(quick, slower)
         if not self.shown and self._parts and all(part.done == 1 for part in self._parts.values()):
             for part in self._parts.values():
                 part.show()
+            if "sprites" not in self._parts:  # other footage's, till now
+                self.average.sprites.forget()
         return losses
 
     @torch.no_grad()
@@ -82,7 +86,8 @@ class Whole:
             return "looks at what passes in the footage"
         if self.shown or not self._parts:
             return ""
-        return f"learns things and land, shown from 100 %: {min(part.done for part in self._parts.values()):.0%}"
+        what = "things and land" if "sprites" in self._parts else "all that enters"
+        return f"learns {what}, shown from 100 %: {min(part.done for part in self._parts.values()):.0%}"
 
     @property
     def shown(self) -> bool:
@@ -90,13 +95,14 @@ class Whole:
         return bool(self._parts) and all(part.shown for part in self._parts.values())
 
     def _gather(self) -> Generator[None, None, None]:
-        """Cuts things and land out of the footage. Where it has not both, there are no lessons, and none are shown but those that
-        are known to be its own."""
+        """Cuts things and land out of the footage, or, where it has not both, all that enters. Where that is too little, there
+        are no lessons, and none are shown but those that are known to be its own."""
         net, data = self.net, self._data
         pieces = self._some(data.training)
         fresh = {name: not (getattr(net, name).known and getattr(self.average, name).known) for name in WHOLE}
         for name in [name for name, is_fresh in fresh.items() if is_fresh]:
             getattr(net, name).forget()  # a run that goes on may have begun to learn it
+        holds_all, lessons = net.land.holds_all, {}
         try:
             cut = yield from things.cutting(net.sprites, net.bank, data.frames, data.controls, pieces)
             learnt = SpriteLessons(net.sprites, cut, self._rough)
@@ -104,17 +110,26 @@ class Whole:
             if not all(net.sprites.knows(band) for band in range(len(BANDS))):
                 raise FootageError("In some band no things are seen to enter.")
             seen = yield from lands.taking(net, data.frames, data.controls, pieces)
-            land = LandLessons(net.land, seen, self._rough)
-            land.count(net.land)
+            lessons = {"sprites": learnt, "land": LandLessons(net.land, seen, self._rough)}
         except FootageError:
-            for name in [name for name, is_fresh in fresh.items() if is_fresh]:
-                for each in (net, self.average):
-                    getattr(each, name).forget()
-            return
-        for name, lessons in (("sprites", learnt), ("land", land)):
+            if not any(fresh.values()):
+                return
+            net.sprites.forget()
+            try:
+                seen = yield from slits.taking(data.frames, data.controls, pieces)
+                lessons = {"land": LandLessons(net.land, seen, self._rough)}
+            except FootageError:
+                for name in [name for name, is_fresh in fresh.items() if is_fresh]:
+                    for each in (net, self.average):
+                        getattr(each, name).forget()
+                return
+        lessons["land"].count(net.land)
+        fresh["land"] |= net.land.holds_all != holds_all
+        for name, each in lessons.items():
             both = getattr(net, name), getattr(self.average, name)
             share = AGAIN if both[0].velocity.head.weight.any() else 1.0  # it begins at 0
-            self._parts[name] = _Part(*both, lessons, fresh[name], round(share * LOOKS[name]), round(share * MAKES[name]))
+            what = "all" if net.land.holds_all else name
+            self._parts[name] = _Part(*both, each, fresh[name], round(share * LOOKS[what]), round(share * MAKES[what]))
 
     def _some(self, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Of these as many as hold MOST frames."""

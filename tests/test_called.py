@@ -1,0 +1,258 @@
+"""Where things are in the land, the music calls in stretches of it, at once and without a seam; and all goes on as it entered."""
+
+
+import numpy as np
+import pytest
+import torch
+from small import MOTIONS, SMALL, weights
+
+from vj.model import known
+from vj.model import world as worlds
+from vj.model.called import READY, Calls
+from vj.model.generator import Generator
+from vj.model.land import KNOWN, NEW, SEEN, steady
+from vj.model.latents import CELL
+from vj.model.laying import Laying
+from vj.model.net import Net
+from vj.model.scroll import APART, LATE, NEAR, Scroll, joined, snapped
+from vj.signals import Controls
+
+TALL, WIDE = SMALL.height, SMALL.width
+QUIET, NEARLY = np.float32([1, 0, 0, 0, 0, 0]), np.float32([1, 0, 0, 0.9, 0, 0])
+MARK = 20  # columns of a stretch until what is told enters
+
+
+def knowing(net: Net, unit: float = 1.0) -> Net:
+    """As if it had learnt all that enters: a px a frame above, 3 below."""
+    net.bank.copy_(torch.tensor(MOTIONS))
+    paces = torch.where(torch.arange(TALL) < TALL // 2, 1.0, 3.0)
+    net.land.paces.copy_(paces * unit)
+    net.land.unit.fill_(unit)
+    net.land.lasts.fill_(4.0)
+    net.land.bank.copy_(net.bank)
+    return net
+
+
+@pytest.fixture(name="laying")
+def _laying(monkeypatch):
+    """Of which what is told is drawn: a bright post, from the MARK-th column on, of the colour of its band; all else is grey."""
+    net, told = knowing(Net(SMALL)).land, []
+    beside = net.beside
+
+    def noting(known, enters=None):
+        told.append(enters)
+        return beside(known, enters)
+
+    def velocity(x, time, wanted, beside):
+        """Straight on to the number of the band that is told, from 1, or to 0."""
+        goal = beside[0, -3:, 0, KNOWN] @ torch.tensor([1.0, 2, 3])
+        return (goal - x) / (1 - time.view(-1, 1, 1, 1))
+
+    def decoder(cells):
+        drawn, band = torch.full((1, SEEN, net.tall, cells.shape[3] * CELL), 1.0), round(float(cells[0, 0, 0, -1]))
+        if band:
+            drawn[:, band - 1, :, (cells.shape[3] - NEW) * CELL + MARK :] = 2.0
+        return drawn
+
+    monkeypatch.setattr(net, "beside", noting)
+    monkeypatch.setattr(net, "packed", lambda seen, slow: seen)
+    monkeypatch.setattr(net, "unpacked", lambda drawn: drawn)
+    monkeypatch.setattr(net.decoder, "forward", decoder)
+    monkeypatch.setattr(net.velocity, "forward", velocity)
+    laying = Laying(net)
+    laying.told = told
+    return laying
+
+
+def turned(laying: Laying, times: int, controls: np.ndarray = QUIET) -> Scroll:
+    for _ in range(times):
+        laying.turn(torch.full((1, 3, TALL, WIDE), 0.5), 1.0, controls)
+    return laying.scrolls[0]
+
+
+@pytest.mark.parametrize("wait", [0, 150])
+def test_what_is_told_comes_in_at_once(laying, wait):
+    """Made ahead, or there and then."""
+    mine = turned(laying, 1 + wait)
+    asked = len(laying.told)
+    turned(laying, 1, NEARLY)
+    ahead = mine.ahead[:3, -1, int(mine.at) + 1 :]
+    bright = (ahead[2] > 1.5).nonzero()[:, 0]
+    assert 1 <= bright[0] <= 3, "as soon as what was to come and this are joined"
+    assert not (ahead[:2] > 1.5).any(), "of the near band, and no other"
+    assert mine.left == pytest.approx((NEW - LATE) * CELL - MARK + 2, abs=2), "until its end"
+    if wait:
+        assert len(laying.told) == asked, "it had waited"
+    again = turned(laying, 3 * NEW * CELL)
+    assert not (again.ahead[:3, -1, int(again.at) :] > 1.5).any(), "then nothing is told"
+
+
+def test_stretches_wait_for_each_band(laying):
+    turned(laying, 400)
+    assert [len(each) for each in laying._calls._ready] == [READY] * 3
+    (kept,) = {each.made.shape[2] for ready in laying._calls._ready for each in ready}
+    assert kept == (NEW - LATE) * CELL - MARK + 2, "from where they are joined"
+
+
+def test_what_is_far_changes_nothing_near(laying):
+    """It comes in in its own rows; the others go on as they would have."""
+    mine = turned(laying, 200)
+    mine.lay(mine.ahead + torch.rand(mine.ahead.shape[2]) * 0.01, mine.at)
+    would = mine.ahead[..., int(mine.at) + 1 :].clone()
+    laying.scrolls[0].at -= 1.0
+    turned(laying, 1, np.float32([1, 0.9, 0, 0, 0, 0]))
+    now, last = mine.ahead[..., int(mine.at) + 1 :], round(0.42 * TALL)
+    assert torch.equal(now[:, last + NEAR :], would[:, last + NEAR :]) and now.shape == would.shape
+    assert (now[0, : last - NEAR] > 1.5).any(0)[:4].any()
+
+
+def test_two_pictures_are_joined_where_they_differ_least():
+    old, new = torch.zeros(SEEN, TALL, 40), torch.ones(SEEN, TALL, 40)
+    new[:, torch.arange(TALL), 2 + torch.arange(TALL) % 2] = 0.0  # there they are alike
+    both = joined(old, new, 8, TALL)[0]
+    assert not both[:, :2].any() and both[:, 4:].all()
+    new = torch.ones(SEEN, TALL, 40)
+    new[:, 18] = 0.0
+    both = joined(old, new, 1, 20)[0]
+    assert both[:18].all() and not both[18:].any(), "from a row near the last"
+    assert joined(old, new, 1, TALL)[0, 19:].all(), "or everywhere"
+
+
+def test_a_column_may_be_a_part_of_a_frame(laying):
+    """What has entered is where it was to be, whatever a column is."""
+    laying.net.unit.fill_(0.5)
+    laying.net.paces.mul_(0.5)
+    mine = turned(laying, 1)
+    at = mine.at
+    laying.turn(torch.full((1, 3, TALL, WIDE), 0.5), 1.0, QUIET)
+    assert mine.at == at + 2
+    mine.lay(steady(torch.arange(200.0).expand(3, TALL, -1)), 100.0)
+    assert mine.entered(5)[0, 0, -1].tolist() == pytest.approx([100 - back / 1.5 for back in (4, 3, 2, 1, 0)], abs=1e-3)
+
+
+def test_it_is_made_as_often_as_it_must(laying):
+    """At any speed and of any columns, little in one frame."""
+    laying.net.unit.fill_(0.125)
+    turned(laying, 1)
+    decoder, count = laying.net.velocity.forward, []
+    laying.net.velocity.forward = lambda *given: count.append(0) or decoder(*given)
+    most = 0
+    for _ in range(100):
+        before = len(count)
+        laying.turn(torch.full((1, 3, TALL, WIDE), 0.5), 2.0, QUIET)
+        most = max(most, len(count) - before)
+        assert laying.scrolls[0].left >= 1
+    assert most <= 3
+
+
+def test_how_fast_a_thing_goes_is_not_wild_and_mostly_as_all_do():
+    assert snapped(torch.tensor([0.0, 0.9, 1.1, 1.5, 9.0])).tolist() == pytest.approx([APART[0], 1, 1, 1.5, APART[1]])
+
+
+def world_of(net: Net) -> worlds.World:
+    return known.begin(net, worlds.begin(net, (torch.rand(1, 3, TALL, WIDE),), torch.ones(1)))
+
+
+def carried(net: Net, world: worlds.World, enters: int = 1) -> worlds.Carried:
+    told = torch.tensor([[1.0, 0, 0, 0, 0, 0]])
+    return known.carry(net, world, told, torch.zeros(1), torch.full((TALL,), enters))
+
+
+def test_all_goes_on_as_it_entered():
+    """The upper rows at 1 px; a thing in them at 3, before them, and what comes out behind it is as slow as they are."""
+    net = knowing(Net(SMALL)).eval()
+    world = world_of(net)
+    assert (world.classes[:, : TALL // 2] == 1).all() and (world.classes[:, TALL // 2 :] == 3).all()
+    world.classes[:, 4:12, 30:40] = 3
+    after = carried(net, world)
+    image, moved = world.lattice * after.light[..., None, None], after.moved
+    assert torch.allclose(moved[..., :2, : WIDE - 1], image[..., :2, 1:], atol=1e-5)
+    assert torch.allclose(moved[..., 18:, : WIDE - 3], image[..., 18:, 3:], atol=1e-5)
+    assert torch.allclose(moved[..., 5:11, 28:36], image[..., 5:11, 31:39], atol=1e-5), "the thing"
+    assert (after.classes[:, 5:11, 28:36] == 3).all() and (after.classes[:, 5:11, 42:58] == 1).all()
+
+
+def test_what_has_entered_keeps_its_own_motion():
+    """And the one half of the bank that is the trunk's is not asked."""
+    net = knowing(Net(SMALL)).eval()
+    net.bank.zero_()
+    after = carried(net, world_of(net), enters=2)
+    newest = after.classes[:, None, :, -SMALL.strip :]
+    assert after.opened.any() and (newest[after.opened] == 2).all() and (newest[~after.opened] != 2).all()
+
+
+def test_however_fast_all_that_enters_is_filled(monkeypatch):
+    """More than the trunk's painter would have to paint in one go."""
+    generator = Generator(*weights(), half=False)
+    net = knowing(generator.net)
+    net.land.bank.mul_(9.0)
+    net.land.paces.mul_(9.0)
+    fill = lambda moved, opened: torch.where(opened, 0.123, moved[..., -opened.shape[3] :])  # noqa: E731
+    monkeypatch.setattr(generator.laying, "fill", fill)
+    generator.reset(0)
+    generator.step(Controls(speed=1.2))
+    entered = round(1.2 * 27)
+    assert entered > SMALL.strip and (generator.world.lattice[0, 0, -1, -entered + 2 :] == 0.123).all()
+
+
+def test_a_world_is_known_and_is_not_any_more():
+    """What was moved by the one motions is not moved on by the others."""
+    generator = Generator(*weights(), half=False)
+    knowing(generator.net)
+    generator.reset(0)
+    generator.step(Controls(speed=0.6))
+    assert generator.world.known and generator.world.phase.any()
+    generator.net.land.forget()
+    seen = []
+    carry = worlds.carry
+    worlds.carry = lambda net, world, *told, **more: seen.append(world) or carry(net, world, *told, **more)
+    try:
+        generator.step(Controls(speed=0.6))
+    finally:
+        worlds.carry = carry
+    assert not seen[0].known and seen[0].classes is None and not seen[0].phase.any() and not generator.world.known
+
+
+def test_in_the_show_nobody_else_is_asked(monkeypatch):
+    """Neither trunk nor painter nor dice, and no thing passes."""
+    generator, asked = Generator(*weights(), half=False), []
+    knowing(generator.net)
+    for part, name in ((generator.net.trunk, "forward"), (generator.net.painter, "forward"), (generator.dice, "draw")):
+        monkeypatch.setattr(part, name, lambda *given: asked.append(given))
+    generator.reset(0)
+    told = Controls(speed=1.0, near=0.9)
+    first = generator.step(told)
+    frames = [generator.step(told) for _ in range(20)]
+    assert generator.whole and not asked and not generator.passing._guests
+    assert not np.array_equal(first.pixels, frames[-1].pixels)
+    assert frames[-1].flow[TALL - 2, WIDE // 2, 0] == pytest.approx(-3, abs=1)
+
+
+def test_who_is_told_nothing_makes_nothing_of_it():
+    """Calls are made only where things are in the land."""
+    net = knowing(Net(SMALL))
+    net.land.lasts.zero_()
+    laying = Laying(net.land)
+    laying.turn(torch.rand(1, 3, TALL, WIDE), 1.0, NEARLY)
+    assert laying._calls is None and isinstance(Calls(net.land, np.random.default_rng(0)), Calls)
+    assert KNOWN * CELL - 1 <= laying.scrolls[0].at <= KNOWN * CELL
+
+
+def as_one(paces: list[float], edge: int | None = None, before: int | None = None) -> list[int]:
+    net = knowing(Net(SMALL))
+    colours = torch.ones(3, TALL)
+    if edge is not None:
+        colours[:, edge:] = 0.2
+    last = None if before is None else torch.full((TALL,), before)
+    return known.as_one(net, torch.tensor(paces), colours, last).tolist()
+
+
+def test_what_stands_is_of_one_piece():
+    """Rows part where colours do, or where they are far apart; else they go as most of them, or as they did."""
+    ramp = [1.3 + 0.4 * row / TALL for row in range(TALL)]
+    assert len(set(as_one(ramp))) == 1, "nearly alike"
+    assert as_one([1.0] * 12 + [3.0] * 20) == [1] * 12 + [3] * 20
+    unsure = [1.0] * 10 + [1.5] * 12 + [2.0] * 10
+    assert as_one(unsure, edge=20) == [1] * 20 + [2] * 12 and as_one(unsure, edge=12) == [1] * 12 + [2] * 20
+    assert as_one([1.45] * TALL, before=2) == [2] * TALL and as_one([1.1] * TALL, before=2) == [1] * TALL
+    assert as_one([1.0] * 15 + [3.0] * 2 + [1.0] * 15) == [1] * TALL, "not two rows by themselves"

@@ -1,0 +1,102 @@
+"""What the music lets in where things are not told apart from the land: stretches of all that enters, which wait for it.
+
+Each goes on from what comes next, as if something entered in one of the bands now. When that band's control rises, the stretch
+takes the place of what was to come: from where the thing begins to be seen, and joined where the two differ least.
+
+Knows the land's network and the controls; no music.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vj.model.entering import AGAIN, Entering
+from vj.model.land import KNOWN, NEW, Land
+from vj.model.latents import CELL, Way
+from vj.model.scroll import LATE, SLOWEST, Scroll
+from vj.signals import BANDS, LUMA
+
+READY = 2  # stretches of each band that wait
+TOLD = 1.0  # the entry control that is told where something is to enter
+JOINED, FEWEST = 1.5, 2  # frames at speed 1 in which the two are joined; columns at least
+EDGE, VISIBLE = 8, 0.5  # px in which a thing is seen to enter; of what is seen of it when that is most: it is there
+LATEST = 0.5  # of a stretch: by then what is to enter must
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """All that enters from when something does."""
+
+    made: torch.Tensor  # (SEEN, H, n) from where it is joined on
+    strength: float  # how much of the thing is to be seen when it enters
+
+
+class Calls:
+    """Stretches that wait, for one scroll."""
+
+    def __init__(self, net: Land, random: np.random.Generator):
+        self.net, self._random = net, random
+        self._entering = Entering(net.lasts.cpu().numpy(), again=AGAIN)
+        self._ready: list[list[Stretch]] = [[] for _ in BANDS]
+        self._making: tuple[int, torch.Tensor, Way] | None = None
+
+    def turn(self, scroll: Scroll, controls: np.ndarray) -> bool:
+        """A frame further under these controls (6,): what they let in comes next. Whether something did."""
+        self._entering.lasts = self.net.lasts.cpu().numpy()  # newer weights may have come
+        begins = np.flatnonzero(self._entering.turn(controls))
+        if not len(begins):
+            return False
+        band = int(begins[-1])  # the nearest
+        while not self._ready[band]:
+            self._go_on(scroll, band)
+        ready = self._ready[band]
+        ready.sort(key=lambda each: each.strength)
+        chosen = round(min(max(float(controls[1 + band]), 0.0), 1.0) * (len(ready) - 1))
+        scroll.join(ready.pop(chosen).made, self._joined, round(BANDS[band][1] * self.net.height))
+        return True
+
+    def prepare(self, scroll: Scroll) -> None:
+        """A step further in making what may be let in, if too little waits."""
+        short = min(range(len(BANDS)), key=lambda each: len(self._ready[each]))
+        if len(self._ready[short]) < READY:
+            self._go_on(scroll, short)
+
+    @property
+    def _joined(self) -> int:
+        return max(FEWEST, round(JOINED / float(self.net.unit)))
+
+    def _go_on(self, scroll: Scroll, band: int) -> None:
+        """A step further with a stretch of this band, or with that which is under way if it is of another."""
+        if self._making is None:
+            self._making = (band, *self._started(scroll, band))
+        band, cells, way = self._making
+        if way.go_on():
+            return
+        drawn = self.net.unpacked(self.net.decoder(torch.cat([cells, way.x[..., KNOWN:]], 3)))[0]
+        drawn = drawn[..., (cells.shape[3]) * CELL : -LATE * CELL]
+        self._making = None
+        seen = self._seen(drawn, scroll.rows, band)
+        early = seen[: max(1, int(LATEST * len(seen)))]
+        there = int(np.argmax(early >= VISIBLE * early.max()))
+        self._ready[band].append(Stretch(drawn[..., max(0, there - self._joined) :], float(early.max())))
+
+    def _started(self, scroll: Scroll, band: int) -> tuple[torch.Tensor, Way]:
+        net, cells = self.net, scroll.cells
+        known = cells[..., -KNOWN:]
+        told = known.new_zeros(1, len(BANDS), NEW)
+        told[:, band, : max(1, round(float(net.lasts[band] / net.unit) / CELL))] = TOLD
+        noise = torch.from_numpy(self._random.standard_normal((*known.shape[:3], KNOWN + NEW), np.float32)).to(known.device)
+        return cells, Way(net.velocity, noise, noise.new_zeros(1, 1), net.beside(known, told))
+
+    def _seen(self, made: torch.Tensor, rows: torch.Tensor, band: int) -> np.ndarray:
+        """How much of what enters is to be seen, (n,) for each column of made (SEEN, H, n), as entry controls are measured: by
+        slopes across in the band's rows, in the newest EDGE px."""
+        top, bottom = (round(share * self.net.height) for share in BANDS[band])
+        mine = rows[(rows >= top) & (rows < bottom)]
+        if not len(mine):
+            return np.ones(made.shape[2], np.float32)
+        luma = torch.einsum("chn,c->hn", made[:3, mine], made.new_tensor(LUMA)).cpu().numpy()
+        steep = np.square(np.diff(luma, axis=1, prepend=luma[:, :1])).mean(0)
+        long = max(1, round(EDGE / max(float(self.net.paces[mine].median()), SLOWEST)))
+        return np.sqrt(np.convolve(steep, np.ones(min(long, len(steep))))[: len(steep)])
