@@ -1,6 +1,8 @@
 """Where things are in the land, the music calls in stretches of it, at once and without a seam; and all goes on as it entered."""
 
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,10 @@ from small import MOTIONS, SMALL, weights
 
 from vj.model import known
 from vj.model import world as worlds
-from vj.model.called import READY, Calls
+from vj.model.called import READY, Calls, Stretch
 from vj.model.generator import Generator
 from vj.model.land import KNOWN, NEW, SEEN, steady
-from vj.model.latents import CELL
+from vj.model.latents import CELL, STEPS
 from vj.model.laying import Laying
 from vj.model.net import Net
 from vj.model.scroll import APART, LATE, NEAR, Scroll, joined, snapped
@@ -92,6 +94,31 @@ def test_stretches_wait_for_each_band(laying):
     assert [len(each) for each in laying._calls._ready] == [READY] * 3
     (kept,) = {each.made.shape[2] for ready in laying._calls._ready for each in ready}
     assert kept == (NEW - LATE) * CELL - MARK + 2, "from where they are joined"
+
+
+def test_to_a_quick_drum_the_same_comes_again(laying):
+    """Nothing is made in haste but the very first."""
+    turned(laying, 1)
+    velocity, steps, made, each = laying.net.velocity.forward, [], [], []
+    laying.net.velocity.forward = lambda *given: steps.append(0) or velocity(*given)
+    for _ in range(12):
+        for controls in (NEARLY, *[QUIET] * 3):
+            before = len(steps)
+            turned(laying, 1, controls)
+            each.append(len(steps) - before)
+        made.append(laying._calls._last[2])
+    assert each[0] >= STEPS and max(each[1:]) <= 1
+    assert any(a is b for a, b in itertools.pairwise(made)) and len({id(each) for each in made}) >= 2
+
+
+def test_what_is_too_weak_to_be_seen_is_made_again(laying, monkeypatch):
+    strengths = iter([1.0, 1.1, 0.9, 0.2, 1.0, 0.3] + [1.0] * 60)
+    monkeypatch.setattr(Calls, "_seen", lambda self, made, *_: np.full(made.shape[2], next(strengths), np.float32))
+    turned(laying, 1)
+    laying._calls._last = [Stretch(torch.zeros(SEEN, TALL, 72), 1.0)] * 3
+    turned(laying, 900)
+    assert [len(each) for each in laying._calls._ready] == [READY] * 3
+    assert min(each.strength for ready in laying._calls._ready for each in ready) == pytest.approx(0.9)
 
 
 def test_what_is_far_changes_nothing_near(laying):

@@ -613,3 +613,26 @@ def test_where_nobody_says_they_stay_as_they_are_made():
         for _ in range(40):
             laying.turn(torch.full((1, 3, TALL, WIDE), 0.4), 4.0)
     assert torch.allclose(a.scrolls[0].ahead, b.scrolls[0].ahead, atol=1e-5)
+
+
+def test_what_is_told_is_learnt_beside_what_enters(monkeypatch):
+    """Cell by cell, where it is new; a critic looks at what has things in it, and only there."""
+    told = torch.zeros(3, 900)
+    told[2, 400:408] = 0.7
+    pictures = [torch.rand(SEEN, TALL, 900)]
+    together = Lands(pictures, torch.ones(TALL), torch.zeros(TALL, 2), [told], 0.5, torch.full((3,), 6.0))
+    apart = Lands(pictures, torch.ones(TALL), torch.zeros(TALL, 2))
+    monkeypatch.setattr("vj.train.land.GREEN", 2)
+    for lands_of, judged in ((apart, False), (together, True)):
+        net = Net(SMALL).land
+        mine, asked = Lessons(net, lands_of, Roughness()), []
+        mine.count(net)
+        assert net.holds_all == judged and float(net.unit) == (0.5 if judged else 1.0)
+        assert [("texture" in mine.grade(0.0)) for _ in range(4)] == [False, False, judged, judged]
+        beside = net.beside
+        net.beside = lambda known, told, beside=beside, asked=asked: asked.append(told) or beside(known, told)
+        for _ in range(40):
+            mine.grade(1.0)
+        assert asked[0].shape[1:] == (3, NEW)
+        seen = torch.cat(asked)
+        assert not seen[:, :2].any() and (float(seen[:, 2].max()) == pytest.approx(0.7, abs=1e-3)) == judged

@@ -99,3 +99,17 @@ def test_nothing_is_made_of_stillness_and_an_asked_view_is_taken():
 
 def test_the_command_line_names_the_same_views():
     assert cli.VIEWS == (*KINDS, "passing")
+
+
+def test_what_grows_from_a_point_at_the_side_is_ahead_although_all_goes_left():
+    """A road seen to one side; but no side window, be it shaken, nor a slope."""
+    random = np.random.default_rng(0)
+    places = random.uniform((0, 0), (150, 96), (800, 2))
+    outward = (places - (140, 60)) * 0.03
+    left = outward[:, 0] < 0
+    assert -outward[left].sum(0)[0] > 3 * np.abs(outward[left][:, 1]).sum() / 3, "mostly to the left"
+    found = heading.judge(places[left], outward[left], 96, 160)
+    assert found.view.kind == "ahead" and found.view.x == pytest.approx(140 / 160, abs=0.03)
+    for up in (random.normal(0, 0.3, (800, 1)), np.full((800, 1), 0.2)):
+        side = np.concatenate([-0.5 - places[:, 1:] / 30, up], 1)
+        assert heading.judge(places, side, 96, 160) == heading.Heading(WINDOW)

@@ -315,3 +315,22 @@ def test_a_show_takes_what_it_did_not_know_at_once():
     generator.adopt(card, {**newer, name: newer[name] + 1}, fade_frames=10)
     generator.step(GO)
     assert float((mine.float() - newer[name]).mean()) == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_show_takes_at_once_what_has_things_in_its_land():
+    """And what has not: half way between the two it would make neither."""
+    card, tensors = learner().publishable()
+    name = "land.decoder.head.bias"
+    apart = {each: value + {"land.paces": 2.0, "sprites.paces": 2.0}.get(each, 0) for each, value in tensors.items()}
+    bank = torch.stack([torch.linspace(0, 4, SMALL.classes), torch.zeros(SMALL.classes)], 1)
+    together = {**tensors, "land.paces": tensors["land.paces"] + 2, "land.lasts": torch.full((3,), 5.0), "land.bank": bank,
+                name: tensors[name] + 1}  # fmt: skip
+    for mine, others in ((apart, together), (together, apart)):
+        generator = Generator(card, mine)
+        generator.step(GO)
+        assert generator.whole
+        generator.adopt(card, others, fade_frames=10)
+        generator.step(GO)
+        now = dict(generator.net.named_parameters())[name].detach()
+        assert generator.whole and torch.allclose(now.float(), others[name], atol=0.01)
+        assert generator.world.known == (others is together)

@@ -6,6 +6,7 @@ takes the place of what was to come: from where the thing begins to be seen, and
 Knows the land's network and the controls; no music.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,9 @@ from vj.model.latents import CELL, Way
 from vj.model.scroll import LATE, SLOWEST, Scroll
 from vj.signals import BANDS, LUMA
 
-READY = 2  # stretches of each band that wait
+READY = 3  # stretches of each band that wait
 TOLD = 1.0  # the entry control that is told where something is to enter
+WEAK, COMPARED = 0.7, 12  # of what those last made have in the middle, a strength that is too weak to be called in
 JOINED, FEWEST = 1.5, 2  # frames at speed 1 in which the two are joined; columns at least
 EDGE, VISIBLE = 8, 0.5  # px in which a thing is seen to enter; of what is seen of it when that is most: it is there
 LATEST = 0.5  # of a stretch: by then what is to enter must
@@ -39,28 +41,35 @@ class Calls:
         self.net, self._random = net, random
         self._entering = Entering(net.lasts.cpu().numpy(), again=AGAIN)
         self._ready: list[list[Stretch]] = [[] for _ in BANDS]
+        self._last: list[Stretch | None] = [None for _ in BANDS]
+        self._strengths = [deque(maxlen=COMPARED) for _ in BANDS]  # of those last made
         self._making: tuple[int, torch.Tensor, Way] | None = None
 
-    def turn(self, scroll: Scroll, controls: np.ndarray) -> bool:
-        """A frame further under these controls (6,): what they let in comes next. Whether something did."""
+    def turn(self, scroll: Scroll, controls: np.ndarray) -> None:
+        """A frame further under these controls (6,): what they let in comes next. Where none waits, drums being quicker, what
+        came last comes again; the very first is made now, which takes as long as a frame or two, and is taken as it is."""
         self._entering.lasts = self.net.lasts.cpu().numpy()  # newer weights may have come
         begins = np.flatnonzero(self._entering.turn(controls))
         if not len(begins):
-            return False
+            return
         band = int(begins[-1])  # the nearest
-        while not self._ready[band]:
+        while not self._ready[band] and self._last[band] is None:
             self._go_on(scroll, band)
         ready = self._ready[band]
-        ready.sort(key=lambda each: each.strength)
-        chosen = round(min(max(float(controls[1 + band]), 0.0), 1.0) * (len(ready) - 1))
-        scroll.join(ready.pop(chosen).made, self._joined, round(BANDS[band][1] * self.net.height))
-        return True
+        if ready:
+            ready.sort(key=lambda each: each.strength)
+            chosen = round(min(max(float(controls[1 + band]), 0.0), 1.0) * (len(ready) - 1))
+            self._last[band] = ready.pop(chosen)
+        scroll.join(self._last[band].made, self._joined, round(BANDS[band][1] * self.net.height))
+
+    @property
+    def lack(self) -> bool:
+        """Whether too little waits."""
+        return any(len(ready) < READY for ready in self._ready)
 
     def prepare(self, scroll: Scroll) -> None:
-        """A step further in making what may be let in, if too little waits."""
-        short = min(range(len(BANDS)), key=lambda each: len(self._ready[each]))
-        if len(self._ready[short]) < READY:
-            self._go_on(scroll, short)
+        """A step further in making what may be let in, where fewest wait."""
+        self._go_on(scroll, min(range(len(BANDS)), key=lambda each: len(self._ready[each])))
 
     @property
     def _joined(self) -> int:
@@ -79,7 +88,10 @@ class Calls:
         seen = self._seen(drawn, scroll.rows, band)
         early = seen[: max(1, int(LATEST * len(seen)))]
         there = int(np.argmax(early >= VISIBLE * early.max()))
-        self._ready[band].append(Stretch(drawn[..., max(0, there - self._joined) :], float(early.max())))
+        strength, others = float(early.max()), self._strengths[band]
+        others.append(strength)
+        if strength >= WEAK * float(np.median(others)) or self._last[band] is None:  # else another is tried
+            self._ready[band].append(Stretch(drawn[..., max(0, there - self._joined) :], strength))
 
     def _started(self, scroll: Scroll, band: int) -> tuple[torch.Tensor, Way]:
         net, cells = self.net, scroll.cells

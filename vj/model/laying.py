@@ -51,12 +51,14 @@ class Laying:
         gone = speed / float(self.net.unit)
         for each in self.scrolls:
             each.at += gone / each.long
-        short = [each for each in self.scrolls if each.left < SOON]
+        lacks = self._calls is not None and self._calls.lack
+        soon = max(SOON / 2, (STEPS + 2) * gone) if lacks else SOON  # until then the one that is needed sooner is made first
+        short = [each for each in self.scrolls if each.left < soon]
         if short:
             next_one = min(short, key=lambda each: each.left * each.long)
             for _ in range(math.ceil((STEPS + 1) * max(gone, 1) / next_one.long / (NEW * CELL))):  # as often as it must
                 next_one.go_on()
-        elif self._calls is not None:
+        elif lacks:
             self._calls.prepare(self.scrolls[0])
         for each in self.scrolls:
             while each.left < each.least:

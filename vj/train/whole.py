@@ -1,6 +1,7 @@
 """How things and land are learnt beside all else, in a show or by `vj learn`: cut out of the footage bit by bit, then in lessons
 of their own between the others. They are shown from when they can be known for what they are, and go on; until then the dice
-draw what enters, or, in a show that goes over to other footage, things and land are what they were.
+draw what enters, or, in a show that goes over to other footage, things and land are what they were. Footage that has too few
+things to cut out gets one land in which all is.
 
 Source: as of vj.train.sprites and vj.train.land.
 """
