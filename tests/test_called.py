@@ -96,6 +96,13 @@ def test_stretches_wait_for_each_band(laying):
     assert kept == (NEW - LATE) * CELL - MARK + 2, "from where they are joined"
 
 
+def test_of_several_at_once_the_nearest_comes(laying):
+    mine = turned(laying, 200)
+    turned(laying, 1, np.float32([1, 0.9, 0.9, 0.9, 0, 0]))
+    ahead = mine.ahead[:3, :, int(mine.at) + 1 :]
+    assert (ahead[2] > 1.5).any() and not (ahead[:2] > 1.5).any()
+
+
 def test_to_a_quick_drum_the_same_comes_again(laying):
     """Nothing is made in haste but the very first."""
     turned(laying, 1)

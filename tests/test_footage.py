@@ -273,3 +273,11 @@ def test_what_is_turned_is_not_also_travelled_past(tmp_path):
     turned = sources._turned(astray, "ahead")
     assert turned.heading.view.kind == "ahead" and not turned.heading.strays
     assert turned.words[0] == "a.mp4: has borders." and len(turned.words) == 2 and "another way" in turned.words[1]
+
+
+def test_what_goes_fast_across_does_not_go_up_and_down_too():
+    """Flow of 19 px a frame is not so sure; of 1 px it is."""
+    random = np.random.default_rng(0)
+    for pace, flat in ((19.0, True), (1.0, False)):
+        went = np.stack([random.normal(pace, 0.2 * pace, (60, 96)), random.normal(0, 0.4, (60, 96))], 2).astype(np.float32)
+        assert (not measure.motions(went, np.ones(60))[:, 1].any()) == flat

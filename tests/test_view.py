@@ -101,7 +101,7 @@ def test_the_command_line_names_the_same_views():
     assert cli.VIEWS == (*KINDS, "passing")
 
 
-def test_what_grows_from_a_point_at_the_side_is_ahead_although_all_goes_left():
+def test_what_grows_from_a_point_at_the_side_is_ahead_although_all_goes_left(monkeypatch):
     """A road seen to one side; but no side window, be it shaken, nor a slope."""
     random = np.random.default_rng(0)
     places = random.uniform((0, 0), (150, 96), (800, 2))
@@ -113,3 +113,6 @@ def test_what_grows_from_a_point_at_the_side_is_ahead_although_all_goes_left():
     for up in (random.normal(0, 0.3, (800, 1)), np.full((800, 1), 0.2)):
         side = np.concatenate([-0.5 - places[:, 1:] / 30, up], 1)
         assert heading.judge(places, side, 96, 160) == heading.Heading(WINDOW)
+    monkeypatch.setattr(heading, "_vanishing_point", lambda *_: np.array([138.0, 60.0]))
+    side = np.concatenate([-0.5 - places[left][:, 1:] / 30, random.normal(0, 0.1, (left.sum(), 1))], 1)
+    assert heading.judge(places[left], side, 96, 160) == heading.Heading(WINDOW), "although all goes away from there"
