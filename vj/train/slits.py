@@ -103,6 +103,8 @@ def _goes(frames, controls, at: int) -> tuple[np.ndarray, np.ndarray]:
 def _entered(frames, controls, piece, paces: np.ndarray, unit: float) -> Generator[None, None, tuple | None]:
     """One stretch (SEEN, H, n) float16 and what was told meanwhile (3, n); None: too short."""
     start, stop = piece
+    if stop - start < 2:
+        return None
     seen, gone = np.asarray(frames[start:stop]), np.cumsum(controls[start:stop, 0], dtype=np.float64)
     long = int((gone[-1] - gone[0]) / unit)
     if long < LEAST:
