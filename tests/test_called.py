@@ -8,9 +8,9 @@ import pytest
 import torch
 from small import MOTIONS, SMALL, weights
 
-from vj.model import known
+from vj.model import inertia
 from vj.model import world as worlds
-from vj.model.called import READY, Calls, Stretch
+from vj.model.called import READY, Calls
 from vj.model.generator import Generator
 from vj.model.land import KNOWN, NEW, SEEN, steady
 from vj.model.latents import CELL, STEPS
@@ -121,8 +121,6 @@ def test_to_a_quick_drum_the_same_comes_again(laying):
 def test_what_is_too_weak_to_be_seen_is_made_again(laying, monkeypatch):
     strengths = iter([1.0, 1.1, 0.9, 0.2, 1.0, 0.3] + [1.0] * 60)
     monkeypatch.setattr(Calls, "_seen", lambda self, made, *_: np.full(made.shape[2], next(strengths), np.float32))
-    turned(laying, 1)
-    laying._calls._last = [Stretch(torch.zeros(SEEN, TALL, 72), 1.0)] * 3
     turned(laying, 900)
     assert [len(each) for each in laying._calls._ready] == [READY] * 3
     assert min(each.strength for ready in laying._calls._ready for each in ready) == pytest.approx(0.9)
@@ -184,12 +182,12 @@ def test_how_fast_a_thing_goes_is_not_wild_and_mostly_as_all_do():
 
 
 def world_of(net: Net) -> worlds.World:
-    return known.begin(net, worlds.begin(net, (torch.rand(1, 3, TALL, WIDE),), torch.ones(1)))
+    return inertia.begin(net, worlds.begin(net, (torch.rand(1, 3, TALL, WIDE),), torch.ones(1)))
 
 
 def carried(net: Net, world: worlds.World, enters: int = 1) -> worlds.Carried:
     told = torch.tensor([[1.0, 0, 0, 0, 0, 0]])
-    return known.carry(net, world, told, torch.zeros(1), torch.full((TALL,), enters))
+    return inertia.carry(net, world, told, torch.zeros(1), torch.full((TALL,), enters))
 
 
 def test_all_goes_on_as_it_entered():
@@ -229,13 +227,13 @@ def test_however_fast_all_that_enters_is_filled(monkeypatch):
     assert entered > SMALL.strip and (generator.world.lattice[0, 0, -1, -entered + 2 :] == 0.123).all()
 
 
-def test_a_world_is_known_and_is_not_any_more():
+def test_a_world_is_inert_and_is_not_any_more():
     """What was moved by the one motions is not moved on by the others."""
     generator = Generator(*weights(), half=False)
     knowing(generator.net)
     generator.reset(0)
     generator.step(Controls(speed=0.6))
-    assert generator.world.known and generator.world.phase.any()
+    assert generator.world.inert and generator.world.phase.any()
     generator.net.land.forget()
     seen = []
     carry = worlds.carry
@@ -244,7 +242,7 @@ def test_a_world_is_known_and_is_not_any_more():
         generator.step(Controls(speed=0.6))
     finally:
         worlds.carry = carry
-    assert not seen[0].known and seen[0].classes is None and not seen[0].phase.any() and not generator.world.known
+    assert not seen[0].inert and seen[0].classes is None and not seen[0].phase.any() and not generator.world.inert
 
 
 def test_in_the_show_nobody_else_is_asked(monkeypatch):
@@ -278,7 +276,7 @@ def as_one(paces: list[float], edge: int | None = None, before: int | None = Non
     if edge is not None:
         colours[:, edge:] = 0.2
     last = None if before is None else torch.full((TALL,), before)
-    return known.as_one(net, torch.tensor(paces), colours, last).tolist()
+    return inertia.as_one(net, torch.tensor(paces), colours, last).tolist()
 
 
 def test_what_stands_is_of_one_piece():

@@ -333,4 +333,4 @@ def test_a_show_takes_at_once_what_has_things_in_its_land():
         generator.step(GO)
         now = dict(generator.net.named_parameters())[name].detach()
         assert generator.whole and torch.allclose(now.float(), others[name], atol=0.01)
-        assert generator.world.known == (others is together)
+        assert generator.world.inert == (others is together)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vj.model.entering import AGAIN, Entering
+from vj.model.entering import AGAIN, SEEN, VISIBLE, Entering, visible
 from vj.model.land import KNOWN, NEW, Land
 from vj.model.latents import CELL, Way
 from vj.model.scroll import LATE, SLOWEST, Scroll
@@ -22,7 +22,6 @@ READY = 3  # stretches of each band that wait
 TOLD = 1.0  # the entry control that is told where something is to enter
 WEAK, COMPARED = 0.7, 12  # of what those last made have in the middle, a strength that is too weak to be called in
 JOINED, FEWEST = 1.5, 2  # frames at speed 1 in which the two are joined; columns at least
-EDGE, VISIBLE = 8, 0.5  # px in which a thing is seen to enter; of what is seen of it when that is most: it is there
 LATEST = 0.5  # of a stretch: by then what is to enter must
 
 
@@ -30,7 +29,7 @@ LATEST = 0.5  # of a stretch: by then what is to enter must
 class Stretch:
     """All that enters from when something does."""
 
-    made: torch.Tensor  # (SEEN, H, n) from where it is joined on
+    made: torch.Tensor  # (4, H, n), as of Land, from where it is joined on
     strength: float  # how much of the thing is to be seen when it enters
 
 
@@ -83,14 +82,14 @@ class Calls:
         if way.go_on():
             return
         drawn = self.net.unpacked(self.net.decoder(torch.cat([cells, way.x[..., KNOWN:]], 3)))[0]
-        drawn = drawn[..., (cells.shape[3]) * CELL : -LATE * CELL]
+        drawn = drawn[..., cells.shape[3] * CELL : -LATE * CELL]
         self._making = None
-        seen = self._seen(drawn, scroll.rows, band)
-        early = seen[: max(1, int(LATEST * len(seen)))]
+        early = self._seen(drawn, scroll.rows, band)[: int(LATEST * drawn.shape[2])]
         there = int(np.argmax(early >= VISIBLE * early.max()))
         strength, others = float(early.max()), self._strengths[band]
         others.append(strength)
-        if strength >= WEAK * float(np.median(others)) or self._last[band] is None:  # else another is tried
+        nothing = not self._ready[band] and self._last[band] is None
+        if nothing or strength >= WEAK * float(np.median(others)):  # else another is tried
             self._ready[band].append(Stretch(drawn[..., max(0, there - self._joined) :], strength))
 
     def _started(self, scroll: Scroll, band: int) -> tuple[torch.Tensor, Way]:
@@ -102,13 +101,11 @@ class Calls:
         return cells, Way(net.velocity, noise, noise.new_zeros(1, 1), net.beside(known, told))
 
     def _seen(self, made: torch.Tensor, rows: torch.Tensor, band: int) -> np.ndarray:
-        """How much of what enters is to be seen, (n,) for each column of made (SEEN, H, n), as entry controls are measured: by
-        slopes across in the band's rows, in the newest EDGE px."""
+        """How much of what enters is to be seen, (n,) for each column of made (4, H, n), in the band's rows."""
         top, bottom = (round(share * self.net.height) for share in BANDS[band])
         mine = rows[(rows >= top) & (rows < bottom)]
         if not len(mine):
             return np.ones(made.shape[2], np.float32)
         luma = torch.einsum("chn,c->hn", made[:3, mine], made.new_tensor(LUMA)).cpu().numpy()
-        steep = np.square(np.diff(luma, axis=1, prepend=luma[:, :1])).mean(0)
-        long = max(1, round(EDGE / max(float(self.net.paces[mine].median()), SLOWEST)))
-        return np.sqrt(np.convolve(steep, np.ones(min(long, len(steep))))[: len(steep)])
+        long = max(1, round(SEEN / max(float(self.net.paces[mine].median()), SLOWEST)))  # columns of so many px
+        return visible(np.pad(luma, ((0, 0), (1, 0)), "edge"), min(long, made.shape[2]))[: made.shape[2]]

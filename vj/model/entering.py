@@ -1,6 +1,6 @@
-"""When the music lets something in: each band's entry control, followed frame by frame.
+"""When the music lets something in: each band's entry control, followed frame by frame; and how much of what enters is seen.
 
-Knows the controls alone.
+Knows the controls and how they are measured (vj.train.measure), no network.
 """
 
 import math
@@ -11,6 +11,7 @@ from vj.signals import BANDS
 
 BEGINS, RISES, RESTS = 0.3, 0.25, 0.15  # the entry control from which a thing begins, how far it rose, and where nothing enters
 HELD, AGAIN = 0.5, 2.0  # a control held so high lets in another after so many times what one takes to enter
+SEEN, VISIBLE = 8, 0.5  # px at the edge in which it is seen to enter; of what is seen of it when that is most: it is there
 
 
 class Entering:
@@ -34,3 +35,10 @@ class Entering:
         self.since = np.where(begins, np.float32(0), self.since)
         self._least = np.where(begins, entry, self._least)
         return begins
+
+
+def visible(luma: np.ndarray, long: int = SEEN) -> np.ndarray:
+    """How much of what enters is seen when so much is in, as entry controls are measured: luma (rows, n) -> (n + long - 2,),
+    the root of the mean square of its slopes across, in the newest `long` of them."""
+    steep = np.square(np.diff(luma, axis=1)).mean(0)
+    return np.sqrt(np.convolve(steep, np.full(long, 1 / long)))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vj.errors import WeightsError
-from vj.model import known, laid
+from vj.model import inertia, laid
 from vj.model import world as worlds
 from vj.model.device import native_bf16
 from vj.model.entering import RESTS
@@ -119,13 +119,12 @@ class Generator:
             self.laying.leave()
             code = self.dice.draw(world.shown[0], world.codes, self._of_land(told))
         self.passing.turn(world.shown[0], told, busy)
-        all_known = whole and net.land.holds_all
-        if all_known:
-            world = world if world.known else known.begin(net, world)
-            self._enters = known.as_one(net, *self.laying.enters(), self._enters)
-            carried = known.carry(net, world, told, self._quiet, self._enters)
+        if whole and net.land.holds_all:
+            world = world if world.inert else inertia.begin(net, world)
+            self._enters = inertia.as_one(net, *self.laying.enters(), self._enters)
+            carried = inertia.carry(net, world, told, self._quiet, self._enters)
         else:
-            world = known.end(world) if world.known else world
+            world = inertia.end(world) if world.inert else world
             carried = worlds.carry(net, world, told, code, self._quiet, alone=whole)
         self.passing.lit(carried.light)
         if whole:

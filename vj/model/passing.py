@@ -19,15 +19,14 @@ import numpy as np
 import torch
 
 from vj.model import transport
-from vj.model.entering import AGAIN, Entering
+from vj.model.entering import AGAIN, VISIBLE, Entering, visible
 from vj.model.latents import CELL
 from vj.model.net import Net
 from vj.model.sprites import LATENTS, Making, Sprite, scene
 from vj.signals import BANDS
 
 WILD = 1.05  # of the noise things are made of: with less they are paler than in the footage
-SEEN = 8  # px at the edge in which a thing is seen to enter
-VISIBLE, LEAD = 0.5, 8  # of what is seen of a thing when that is most: what is seen to enter; px
+LEAD = 8  # px of a thing that may have entered before anybody would see it, at most
 WEAK, COMPARED = 0.6, 16  # of what those last made have in the middle, a strength that is too weak to be let in
 PIECE = 0.8  # of a thing that must be of one piece
 FAINT, SMALL = 0.15, 24  # mean difference from the land, in the picture's mean, and px, below which a thing is none
@@ -204,15 +203,12 @@ def _ground(band: int, colours: torch.Tensor) -> np.ndarray:
 
 
 def _seen(sprite: Sprite, band: int, colours: torch.Tensor) -> np.ndarray:
-    """How much of it is to be seen when so many px have entered (1..), as entry controls are measured: its slopes from column to
-    column, in the rows of its band, in the newest SEEN px."""
+    """How much of it is to be seen when so many px have entered (1..), in the rows of its band."""
     tall = sprite.belongs.shape[0]
     rows = slice(*(round(share * tall) for share in BANDS[band]))
     land = _ground(band, colours)[:, None, None]
-    seen = np.where(sprite.belongs, sprite.colours, land)[:, rows].mean(0)
-    seen = np.pad(seen, ((0, 0), (1, 1)), constant_values=float(land.mean()))
-    steep = np.square(np.diff(seen, axis=1)).mean(0)
-    return np.sqrt(np.convolve(steep, np.ones(SEEN) / SEEN))
+    luma = np.where(sprite.belongs, sprite.colours, land)[:, rows].mean(0)
+    return visible(np.pad(luma, ((0, 0), (1, 1)), constant_values=float(land.mean())))
 
 
 def _strength(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
@@ -222,8 +218,8 @@ def _strength(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
 
 def _lead(sprite: Sprite, band: int, colours: torch.Tensor) -> float:
     """px at its front that hardly anybody would see enter, at most LEAD: what is seen of it is to come when the drum does."""
-    seen = _seen(sprite, band, colours)
-    return float(np.clip(np.argmax(seen >= VISIBLE * seen.max()) - 1, 0, LEAD))
+    much = _seen(sprite, band, colours)
+    return float(np.clip(np.argmax(much >= VISIBLE * much.max()) - 1, 0, LEAD))
 
 
 def _stands_out(sprite: Sprite, band: int, colours: torch.Tensor) -> bool:

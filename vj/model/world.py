@@ -39,7 +39,7 @@ class World:
     behind: hidden.Hidden | None = None  # what is covered; None: nothing is known of it
     age: int = 0  # frames since it began
     evidence: torch.Tensor | None = None  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, where it may rest
-    known: bool = False  # classes are of Land.bank, see vj.model.known
+    inert: bool = False  # each pixel keeps the motion that it entered with, of Land.bank, see vj.model.inertia
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:
@@ -201,7 +201,7 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
            free: bool = False) -> World:  # fmt: skip
     """The last part of a step: what has entered, strip (B, 3, H, S), takes its place; colours keep to the footage's, unless
     what enters is free to be what it is: made whole, it does not drift."""
-    S, bank = strip.shape[3], net.land.bank if world.known else net.bank
+    S, bank = strip.shape[3], net.land.bank if world.inert else net.bank
     vertical = bool((bank[:, 1] != 0).any())
     lattice, classes = torch.cat([carried.moved[..., :-S], strip], 3), carried.classes
     behind = carried.behind

@@ -1,4 +1,4 @@
-"""A step of a world in which it is known how all goes: what has entered goes on as it entered, and nobody is asked.
+"""A step of an inert world: what has entered goes on as it entered, and the trunk is not asked.
 
 How fast each row goes mostly is learnt from the footage (Land.paces), and how much faster or slower a thing in it goes comes
 with it when it enters (vj.model.land). Each pixel keeps that, wherever it goes; nothing goes up or down.
@@ -21,15 +21,15 @@ KEEPS = 6.0  # log odds for what goes on as it did
 
 
 def begin(net: Net, world: World) -> World:
-    """The world from when it is known: all that is in sight goes as its row."""
+    """The world from when it is inert: all that is in sight goes as its row."""
     rows = _nearest(net, net.land.paces / net.land.unit)
     classes = rows[None, :, None].expand(len(world.lattice), -1, world.lattice.shape[3]).contiguous()
-    return replace(world, classes=classes, phase=torch.zeros_like(world.phase), behind=None, evidence=None, known=True)
+    return replace(world, classes=classes, phase=torch.zeros_like(world.phase), behind=None, evidence=None, inert=True)
 
 
 def end(world: World) -> World:
-    """The world from when it is not known any more."""
-    return replace(world, classes=None, phase=torch.zeros_like(world.phase), behind=None, known=False)
+    """The world from when the trunk is asked again: what was moved by the one bank is not moved on by the other."""
+    return replace(world, classes=None, phase=torch.zeros_like(world.phase), behind=None, inert=False)
 
 
 def carry(net: Net, world: World, controls: torch.Tensor, noise: torch.Tensor, enters: torch.Tensor) -> Carried:
