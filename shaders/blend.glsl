@@ -6,14 +6,16 @@
 #include "cubic_at"
 uniform sampler2D before_frame;  // uint8 RGB, top row first
 uniform sampler2D after_frame;
-uniform sampler2D flow;          // px, y down: what is at after[p] was at before[p - flow]
+uniform sampler2D flow;          // px of its own, fewer where pictures are fine, y down: what is at after[p] was at before[p - flow]
 uniform float u_blend;           // 0 before, 1 after
 uniform float u_moves;           // 1 there is a flow, 0 there is none
 uniform float reach; // = 5 (0..32) px, how far to each side a neighbour's flow is looked for
 
+vec2 finer() { return u_source_size / vec2(textureSize(flow, 0)); }
+
 vec2 flow_at(vec2 p) {
     vec2 f = texture(flow, p / u_source_size).rg;
-    return abs(f.x) + abs(f.y) < 1e3 ? f : vec2(0.0);
+    return abs(f.x) + abs(f.y) < 1e3 ? f * finer() : vec2(0.0);
 }
 
 vec3 quick(sampler2D t, vec2 p) { return texture(t, p / u_source_size).rgb; }
@@ -40,7 +42,7 @@ vec4 shade(vec2 uv) {
     best = flow_at(arrives);
     float least = quarrel(p, best);
     for (float side = -1.0; side < 2.0; side += 2.0) {
-        vec2 f = flow_at(arrives + vec2(side * reach, 0.0));
+        vec2 f = flow_at(arrives + vec2(side * reach * finer().x, 0.0));
         float q = quarrel(p, f) + 0.015;
         if (q < least) { least = q; best = f; }
     }

@@ -39,6 +39,10 @@ class FakeGenerator:
         flow[..., 0] = -controls.speed
         return ModelFrame(pixels, flow, self.version)
 
+    def refine(self, fine: bool = True) -> bool:
+        """It knows no detail."""
+        return False
+
     def adopt(self, card: Card, tensors: dict, fade_frames: int) -> None:
         self.version = card.version
         self.adopted.append((card.version, fade_frames))

@@ -219,6 +219,24 @@ def test_large_pictures_are_kept_for_the_upscaler_and_never_enlarged(tmp_path):
     assert large.load(tmp_path / "r") == []
 
 
+def test_frames_are_kept_twice_as_large_where_they_are_asked_for(tmp_path):
+    """Each beside its own small one: where a cut leaves some out, and where all are mirrored."""
+    wide = texture(width=1600, height=192)
+    backward = [wide[:, 1200 - 6 * i : 1200 - 6 * i + 320] for i in range(40)]
+    other = [texture(5, 900, 192)[:, 6 * i : 6 * i + 320] // 5 for i in range(6)]  # too short to be kept
+    film(tmp_path / "a.mp4", [*other, *backward])
+    card = footage.prepare([tmp_path / "a.mp4"], tmp_path / "p", fine=True)
+    kept = footage.load(tmp_path / "p")
+    assert any("mirrored" in word for word in card.left_out) and card.count == len(kept.fine) == 40
+    for at in (0, 17, 39):
+        small = cv2.resize(kept.fine[at], (W, H), interpolation=cv2.INTER_AREA).astype(int)
+        assert kept.fine[at].shape == (2 * H, 2 * W, 3) and np.abs(small - kept.frames[at]).mean() < 1.5
+    other_way = np.abs(kept.fine[17][:, ::-1].astype(int) - kept.fine[17]).mean()
+    assert np.abs(kept.fine[17].astype(int) - backward[17][:, ::-1]).mean() < 0.2 * other_way
+    footage.prepare([tmp_path / "a.mp4"], tmp_path / "p")
+    assert footage.load(tmp_path / "p").fine is None
+
+
 def growing(count, by=1.04, x=0.5, y=0.45):
     """Frames in which all grows out of one point, its detail renewed: textures of several sizes, one after another."""
     height, width = 2 * H, 2 * W

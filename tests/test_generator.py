@@ -77,7 +77,7 @@ def test_adopting_keeps_every_address_and_ends_at_the_new_weights(weights):
 def test_weights_of_another_network_are_refused_and_the_old_ones_stay(weights):
     card, tensors = weights
     generator = Generator(card, tensors)
-    with pytest.raises(WeightsError, match="transport-15"):
+    with pytest.raises(WeightsError, match="transport-16"):
         generator.adopt(replace(card, architecture="other"), tensors)
     with pytest.raises(WeightsError):
         generator.adopt(card, {k: v for k, v in tensors.items() if "stem" not in k})

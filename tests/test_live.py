@@ -408,6 +408,39 @@ def test_the_best_upscaling_that_leaves_time_is_taken(monkeypatch, software, wan
         assert "learnt" not in screen.tried, "what is far too dear is not even compiled"
 
 
+class Detailed(FakeGenerator):
+    """One that can give its frames detail."""
+
+    device, fine = "cpu", False
+
+    def refine(self, fine: bool = True) -> bool:
+        self.fine = fine
+        return fine
+
+    def step(self, controls: Controls) -> ModelFrame:
+        frame = super().step(controls)
+        return replace(frame, fine=frame.pixels.repeat(2, 0).repeat(2, 1)) if self.fine else frame
+
+
+@pytest.mark.parametrize(
+    ("software", "model_ms", "draws_ms", "wanted", "fine"),
+    [
+        (False, 12.0, (1, 1), True, True),
+        (False, 12.0, (1, 1), False, False),  # the operator's word counts
+        (False, 19.0, (1, 1), True, False),  # 20 model frames a second would be 15
+        (True, 11.0, (4, 6), True, True),  # 60 a second would be 50: more than enough there
+        (True, 11.0, (4, 13), True, False),  # but 25 are not
+        (True, 11.0, (18, 19), True, True),  # few as they are, they are no fewer
+    ],
+)
+def test_detail_costs_neither_model_frames_nor_pictures(monkeypatch, software, model_ms, draws_ms, wanted, fine):
+    screen, window, generator = Drawer(software), SimpleNamespace(rate=60.0, size=(640, 360)), Detailed()
+    monkeypatch.setattr(live, "frame_seconds", lambda _: [model_ms / 1e3] * 3)
+    monkeypatch.setattr(live, "_drawing", lambda _screen, _window, picture, _look: draws_ms[picture.before.shape[0] > 24] / 1e3)
+    live._refine(Settings(detail=wanted), generator, window, screen, 20.0)
+    assert generator.fine == fine and generator.resets[-1:] in ([], [0])
+
+
 def test_without_a_learnt_upscaler_another_is_taken(monkeypatch):
     screen, window = Drawer(False, taught=False), SimpleNamespace(rate=60.0, size=(640, 360))
     monkeypatch.setattr(live, "_drawing", lambda screen, *_: screen.COSTS[screen.used])

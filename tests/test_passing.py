@@ -8,6 +8,7 @@ import pytest
 import torch
 from small import SMALL, weights
 
+from vj.model import guests
 from vj.model import passing as passings
 from vj.model.entering import RESTS, Entering
 from vj.model.generator import Generator
@@ -177,7 +178,7 @@ def test_it_is_hardly_paler_between_pixels():
     """What is sampled there is a mean of its neighbours: else a fine thing would flicker as it passes."""
     random, land = np.random.default_rng(1), np.full(3, 0.9, np.float32)
     colours, belongs = random.uniform(0, 1, (3, TALL, 8)).astype(np.float32), random.random((TALL, 8)) < 0.7
-    phases = passings._phases(Sprite(colours.repeat(2, 2), belongs.repeat(2, 1), 1.0), land)
+    phases = guests._phases(Sprite(colours.repeat(2, 2), belongs.repeat(2, 1), 1.0), land)
     steep = np.square(np.diff(phases[:, :3] - phases[:, 3:] * land[:, None, None])).sum((1, 2, 3))
     assert (steep / steep[1] > (0.95, 0.999, 0.95, 0.68)).all() and (steep < 1.05 * steep[1]).all(), "half way it can do least"
 

@@ -122,6 +122,15 @@ def test_blend_moves_a_bar_to_its_place_between(run, at):
     assert np.abs(shown - bar(round(28 - 8 * at))).max() <= 3
 
 
+@pytest.mark.parametrize("at", [0.25, 0.5, 0.75])
+def test_blend_moves_fine_pictures_by_a_coarse_flow(run, at):
+    """Pictures with their detail are twice as large as what says how they move."""
+    flow = np.zeros((12, 32, 2), np.float32)
+    flow[:, 5:20, 0] = -4.0
+    shown = blend(run, bar(28), bar(20), flow, at)
+    assert np.abs(shown - bar(round(28 - 8 * at))).max() <= 3
+
+
 def test_blend_moves_down_as_the_flow_says(run):
     before, after = np.zeros((24, 24, 3), np.uint8), np.zeros((24, 24, 3), np.uint8)
     before[4:8], after[10:14] = 255, 255

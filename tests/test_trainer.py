@@ -37,7 +37,7 @@ from vj.train.learn import (
 )
 from vj.train.mix import mix
 from vj.train.painting import sketch
-from vj.train.trainer import EAGER, ONLY, WHOLE, TrainConfig
+from vj.train.trainer import APART, EAGER, ONLY, TrainConfig
 from vj.train.worker import Worker, _work
 from vj.video import FilmWriter
 from vj.weights import WeightsSlot, read, write
@@ -302,7 +302,7 @@ def begun():
     return student.publishable()
 
 
-@pytest.mark.parametrize("only", [part for part in ONLY if part not in WHOLE])  # of these see test_things.py, test_land.py
+@pytest.mark.parametrize("only", [part for part in ONLY if part not in APART])  # see test_things.py, test_land.py, test_finer.py
 def test_one_part_can_be_refined_alone(tmp_path, only, begun):
     """The rest stays as it is to the bit; of the encoder only how it tells what is worth telling may change."""
     card, tensors = begun

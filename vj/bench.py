@@ -51,8 +51,12 @@ def generator(_seconds: float) -> None:
     generator = opening.generator(settings, opening.begin(settings))
     height, width = generator.size
     print(f"generator: {width}x{height} on {device.describe(generator.device)}, one thread")
-    for figure in judge.cost(generator).figures:
-        print(f"  {figure.key:16} {figure.value:8.2f} {figure.unit:6} {figure.note}")
+    for detail in (False, True):
+        if generator.refine(detail) != detail:
+            continue
+        print("with detail:" if detail else "the network's own pictures:")
+        for figure in judge.cost(generator).figures:
+            print(f"  {figure.key:16} {figure.value:8.2f} {figure.unit:6} {figure.note}")
     for name, gflops in device.measure(generator.device).items():
         print(f"  peak.{name:11} {gflops:8.2f} GFLOP/s, matrix products of 1024")
 

@@ -152,6 +152,7 @@ def _common(add: argparse.ArgumentParser) -> None:
     which = add.add_mutually_exclusive_group()
     which.add_argument("--weights", metavar="FILE", help="weights to start from; 'last' are those of the last show")
     which.add_argument("--from-scratch", action="store_true", help="start from nothing, as in 2017")
+    add.add_argument("--no-detail", action="store_true", help="pictures no larger than the network's own, before upscaling")
     add.add_argument("--upscaler", choices=("auto", "plain", "bicubic", "edge", "edge4", "learnt"),
                      help="how the small picture becomes large; auto: the best in time, in a film learnt")  # fmt: skip
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), metavar="N", help="the same seed, the same show")
@@ -174,10 +175,10 @@ def _learn(add: argparse.ArgumentParser) -> None:
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="N")
     add.add_argument("--keep", type=Path, metavar="DIR", help="keep the weights of every 20 s there, for vj judge --plot")
     add.add_argument("--only", choices=("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender",
-                                           "tidying", "sprites", "land"),
+                                           "tidying", "sprites", "land", "finer"),
                      help="refine one part: picture; what moves; what fills the edge; the same against a critic of dreams; that "
                      "and its codes; the dice; these by their own dreams too; what mends; the same by dreams too; "
-                     "what makes the things that enter; and the land behind them")
+                     "what makes the things that enter; the land behind them; and what gives both their detail")
 
 
 def _footage(add: argparse.ArgumentParser) -> None:
@@ -186,6 +187,7 @@ def _footage(add: argparse.ArgumentParser) -> None:
     add.add_argument("--view", choices=VIEWS, help="which way it goes: past a side window, ahead, astern, up or "
                      "down; passing: no way, it is travelled past; else it is looked for")  # fmt: skip
     add.add_argument("--size", type=_model_size, metavar="WxH", help="of a model frame, 96x54 to 512x288; auto measures (160x96)")
+    add.add_argument("--fine", action="store_true", help="keep the frames twice as large, too, for vj learn --only finer")
 
 
 def _hear(add: argparse.ArgumentParser) -> None:
@@ -276,6 +278,8 @@ def _settings(words: argparse.Namespace) -> Settings:
         settings = replace(settings, learn=False)
     if getattr(words, "no_limiter", False):
         settings = replace(settings, limited=False)
+    if getattr(words, "no_detail", False):
+        settings = replace(settings, detail=False)
     if settings.sound is not None and settings.line_in is not None:
         raise VJError("Give a sound file or --line-in, not both.")
     if settings.channels is not None and settings.line_in is None:
@@ -312,7 +316,7 @@ def learn(words: argparse.Namespace) -> None:
 def footage(words: argparse.Namespace) -> None:
     from vj import commands
 
-    commands.footage(words.footage, words.output, words.size, words.view)
+    commands.footage(words.footage, words.output, words.size, words.view, words.fine)
 
 
 def hear(words: argparse.Namespace) -> None:

@@ -133,13 +133,14 @@ def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
         raise FilmError(f"The preview {path} cannot be written: free some room or choose another place.")
 
 
-def footage(sources: list[Path], out: Path, size: tuple[int, int] | str | None, view: str | None = None) -> None:
+def footage(sources: list[Path], out: Path, size: tuple[int, int] | str | None, view: str | None = None,
+            fine: bool = False) -> None:  # fmt: skip
     """Prepares footage and says what is in it, and what was left out and why.
 
-    size: (width, height) px. view: one of vj.view.KINDS or "passing", None: as it goes.
+    size: (width, height) px. view: one of vj.view.KINDS or "passing", None: as it goes. fine: for `vj learn --only finer`.
     """
     width, height = _model_size(size, [])
-    card = opening.prepare(sources, out, height, width, view)
+    card = opening.prepare(sources, out, height, width, view, fine)
     print(f"{out}: {card.count} frames of {card.width}x{card.height} in {len(card.clips)} clips, {card.fps:g} a second")
     for sentence in card.left_out:
         print(f"  note: {sentence}")

@@ -75,6 +75,7 @@ def play(settings: Settings) -> None:
         screen.fit = screen.output.fit
         if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:
             screen.teach(layers)
+        _refine(settings, generator, window, screen, model_rate)
         display_rate = _display_rate(settings, window, screen, generator)
         recorder = None
         if settings.record is not None:
@@ -392,11 +393,35 @@ def _model_rate(settings: Settings, generator, soft: bool = False) -> float:
     return rate
 
 
-def _display_rate(settings: Settings, window, screen: Screen, generator) -> float:
-    """Pictures a second that the drawing leaves room for, at most the monitor's own; chooses the upscaler too."""
+def _refine(settings: Settings, generator, window, screen: Screen, model_rate: float) -> None:
+    """Gives the frames their detail, where that costs neither model frames nor pictures."""
+    if not settings.detail:
+        return
+    coarse = _still(generator, settings)
+    if not generator.refine():
+        return
+    taken, fine = _quietly(frame_seconds(generator)), _still(generator, settings)
+    rates = settings.slow_rates if generator.device == "cpu" else settings.fast_rates
+    costs = choose(rates, taken, settings.soft_model_share if screen.is_software else settings.model_share) < model_rate
+    if screen.is_software and not costs:
+        screen.use("plain")
+        small, large = (_drawing(screen, window, picture, settings.look) for picture in (coarse, fine))
+        rates = (window.rate, *(r for r in settings.display_rates if r < window.rate))
+        costs = choose(rates, large, settings.soft_share) < min(choose(rates, small, settings.soft_share), settings.soft_rate)
+    generator.refine(not costs)
+    log.info("detail: %.1f ms a frame with it, so %s", taken * 1e3, "without" if costs else "with")
+
+
+def _still(generator, settings: Settings) -> Picture:
+    """One of its pictures; the generator starts anew afterwards."""
     frame = generator.step(Controls())
     generator.reset(settings.seed)
-    picture = Picture(frame.pixels, frame.pixels, frame.flow, 0.5, 0.0, view=frame.view)
+    return Picture(frame.picture, frame.picture, frame.flow, 0.5, 0.0, view=frame.view)
+
+
+def _display_rate(settings: Settings, window, screen: Screen, generator) -> float:
+    """Pictures a second that the drawing leaves room for, at most the monitor's own; chooses the upscaler too."""
+    picture = _still(generator, settings)
     own, soft = window.rate, screen.is_software
     share = settings.soft_share if soft else settings.display_share
     rates = (own, *(r for r in settings.display_rates if r < own))

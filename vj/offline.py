@@ -35,13 +35,15 @@ def render(settings: Settings) -> None:
             settings = replace(settings, learn=False)
         start = opening.begin(settings)
         generator = opening.generator(settings, start)
+        fine = generator.refine(settings.detail)
         trace = stack.enter_context(Trace(settings.trace, generator.size)) if settings.trace else None
         learner = opening.learner(settings, start)
         window = stack.enter_context(HeadlessWindow(size))
         screen = Screen(window.context, packed("shaders"))
         if (layers := opening.upscaler(upscaler_weights(start.path))) is not None:
             screen.teach(layers)
-        best = "learnt" if layers is not None else "edge"  # a film has the time for it
+        # A film has the time; but what already has detail gains little by being learnt where the processor draws it for long.
+        best = "edge" if layers is None or (fine and screen.is_software) else "learnt"
         screen.use(best if settings.upscaler == "auto" else settings.upscaler)
         model_fps = start.card.fps
         mapping = opening.mapping(whole, start.card)

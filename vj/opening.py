@@ -132,10 +132,11 @@ def _kept(name: str, sources: list[Path], height: int | None, width: int | None)
     return folder
 
 
-def prepare(sources: list[Path], out: Path, height: int, width: int, view: str | None = None) -> footages.FootageCard:
+def prepare(sources: list[Path], out: Path, height: int, width: int, view: str | None = None,
+            fine: bool = False) -> footages.FootageCard:  # fmt: skip
     """Prepares footage with a progress bar."""
     with bar("footage") as tell:
-        return footages.prepare(sources, out, height, width, tell, view)
+        return footages.prepare(sources, out, height, width, tell, view, fine)
 
 
 @contextlib.contextmanager

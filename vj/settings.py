@@ -38,6 +38,7 @@ class Settings:
     soft_share: float = 0.35  # likewise where OpenGL is software, which takes its time from the network
     soft_rate: float = 30.0  # pictures a second that better upscaling may bring it down to there
     upscaler: str = "auto"  # or one of render.screen.UPSCALERS
+    detail: bool = True  # pictures twice as large as the network's own, where that costs no pictures
     look: int = 1
     limited: bool = True  # never more than three flashes a second
 

@@ -51,7 +51,7 @@ def between(before: Made, after: Made, blend: float, features: AudioFeatures) ->
     """The picture that stands `blend` (0..1) of the way between two model frames; features: as heard now."""
     blend = min(max(blend, 0.0), 1.0)
     time = before.features.time + blend * (after.features.time - before.features.time)
-    return Picture(before.frame.pixels, after.frame.pixels, after.frame.flow, blend, time, features, after.frame.view)
+    return Picture(before.frame.picture, after.frame.picture, after.frame.flow, blend, time, features, after.frame.view)
 
 
 class Show:

@@ -139,6 +139,12 @@ class ModelFrame:
     flow: np.ndarray  # float32 (H, W, 2) px, how the pixels came here from the frame before
     version: int  # of the weights that made it
     view: View = WINDOW  # how it is laid out
+    fine: np.ndarray | None = None  # uint8 (2 H, 2 W, 3), the same picture with its detail, where that is made
+
+    @property
+    def picture(self) -> np.ndarray:
+        """What is to be shown of it: the finest there is."""
+        return self.pixels if self.fine is None else self.fine
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import torch
 from vj.errors import WeightsError
 from vj.model import inertia, laid
 from vj.model import world as worlds
+from vj.model.detail import Detail
 from vj.model.device import native_bf16
 from vj.model.entering import RESTS
 from vj.model.laying import Laying
@@ -21,7 +22,7 @@ from vj.model.prior import Dice
 from vj.signals import Controls, ModelFrame
 from vj.view import View
 
-ARCHITECTURE = "transport-15"
+ARCHITECTURE = "transport-16"
 
 
 TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the show
@@ -81,7 +82,7 @@ class Generator:
         self.dice, self.passing = Dice(self.net), Passing(self.net)
         self.laying = Laying(self.net.land, lambda rows: worlds.homely_rows(self.net, rows)[0])
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
-        self._quiet = torch.zeros(1, device=device)
+        self._quiet, self._detail = torch.zeros(1, device=device), None
         self.view = view_of(card)
         self.reset(seed)
 
@@ -104,6 +105,8 @@ class Generator:
         chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
+        if self._detail is not None:
+            self._detail.begin(frame)
         return _pixels(frame[0].cpu().numpy())
 
     @torch.inference_mode()
@@ -118,6 +121,7 @@ class Generator:
         else:
             self.laying.leave()
             code = self.dice.draw(world.shown[0], world.codes, self._of_land(told))
+        self.passing.drawn = self._detail is not None and net.finer.draws(self.exact.sprites)
         self.passing.turn(world.shown[0], told, busy)
         if whole and net.land.holds_all:
             world = world if world.inert else inertia.begin(net, world)
@@ -132,11 +136,25 @@ class Generator:
             strip = self.laying.fill(carried.moved, carried.opened)
         else:
             strip = worlds.enter(net, carried, code, self.dice.grain())[0]
-        self.world = world = worlds.settle(net, world, carried, strip, told, code, whole)
+        self.world = after = worlds.settle(net, world, carried, strip, told, code, whole)
+        fine = None
+        if self._detail is not None:
+            self._detail.go_on(world, carried, strip, after)
+            fine = _pixels(self.passing.over_fine(self._detail.over(after)))
+        world = after
         picture, pace = self.passing.over(world.shown[0][0].cpu().numpy())
         flow = np.take(-world.moved[0].cpu().numpy(), world.classes[0].cpu().numpy(), axis=0)
         flow[..., 0] = np.where(np.isnan(pace), flow[..., 0], -controls.speed * pace)
-        return ModelFrame(_pixels(picture), flow, self.version, self.view)
+        return ModelFrame(_pixels(picture), flow, self.version, self.view, fine)
+
+    def refine(self, fine: bool = True) -> bool:
+        """Whether frames have their detail from now on: where it is asked for, and the weights know any."""
+        fine = fine and self.net.finer.known
+        self._detail = Detail(self.net.finer.picture) if fine else None
+        self.passing.finer = self.net.finer if fine else None
+        if fine:
+            self._detail.begin(self.world.shown[0])
+        return fine
 
     @property
     def whole(self) -> bool:
@@ -199,7 +217,7 @@ class Generator:
 
 def _makers(net: Net) -> list[torch.nn.Module]:
     """All that is asked but now and then."""
-    return [net.sprites.decoder, net.sprites.velocity, net.land.decoder, net.land.velocity]
+    return [net.sprites.decoder, net.sprites.velocity, net.land.decoder, net.land.velocity, net.finer.picture, net.finer.thing]
 
 
 def _fading(net: Net) -> dict[str, torch.Tensor]:

@@ -77,10 +77,17 @@ class Decoder(nn.Module):
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         """The inverse of Encoder."""
+        return self.drawn(self.features(latents))
+
+    def features(self, latents: torch.Tensor) -> torch.Tensor:
+        """What it draws from: (B, widths[0], tall / 2, wide / 2)."""
         x = torch.cat([latents, places(latents)], 1).to(self.stem.weight.dtype, memory_format=torch.channels_last)
         h = self.middle(F.pixel_shuffle(self.up2(self.coarse(self.stem(x))), 2))
-        h = self.fine(F.pixel_shuffle(self.up1(h), 2))
-        return F.pixel_shuffle(self.head(F.silu(h)).contiguous(), 2).float()
+        return self.fine(F.pixel_shuffle(self.up1(h), 2))
+
+    def drawn(self, features: torch.Tensor) -> torch.Tensor:
+        """Pictures from these."""
+        return F.pixel_shuffle(self.head(F.silu(features)).contiguous(), 2).float()
 
 
 class Velocity(nn.Module):

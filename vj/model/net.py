@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vj.model import planes
+from vj.model.finer import Finer
 from vj.model.laid import Conv, Laid, linear
 from vj.model.land import Land
 from vj.model.mender import Mender
@@ -423,7 +424,8 @@ def _inside(rows: int, bands: tuple[tuple[float, float], ...], device: torch.dev
 
 
 class Net(nn.Module):
-    """Trunk, light, painter, encoder, prior, mender, sprites and land, with the bank of displacements that fits the footage."""
+    """Trunk, light, painter, encoder, prior, mender, sprites, land and finer, with the bank of displacements that fits the
+    footage."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -443,6 +445,7 @@ class Net(nn.Module):
         # differ from what the modes make of all together, and that its pixels may, and the modes, in spreads: (6 + MODES, 3, H).
         profile = torch.tensor([0.0, 1.0, -9.0, 9.0, -9.0, 9.0, *[0.0] * MODES])
         self.register_buffer("profile", profile.view(-1, 1, 1).repeat(1, 3, config.height))
+        self.finer = Finer()
         self.register_buffer("usual", torch.tensor(LIGHT))  # the footage's own light, in which the controls are told
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
         self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))

@@ -12,14 +12,15 @@ over a background, with cover that is sampled as colours are (Porter and Duff 19
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
 
-from vj.model import transport
 from vj.model.entering import AGAIN, VISIBLE, Entering, visible
+from vj.model.finer import Finer
+from vj.model.guests import Guest, begun, refined, sampled
 from vj.model.latents import CELL
 from vj.model.net import Net
 from vj.model.sprites import LATENTS, Making, Sprite, scene
@@ -32,18 +33,7 @@ PIECE = 0.8  # of a thing that must be of one piece
 FAINT, SMALL = 0.15, 24  # mean difference from the land, in the picture's mean, and px, below which a thing is none
 READY = 4  # things of each band that wait to be let in
 ROOM = 1.5  # times as wide as the way to the next, at the rhythm of the last ones, a thing may be
-THIN = 1e-3  # cover that is none
-UNSAMPLED, SHARPER = transport.QUARTERS.index(0), (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)  # of the phases; shares, see _as_steep
 RHYTHM = 0.5  # how much the newest gap counts in that
-
-
-@dataclass(slots=True)
-class _Guest:
-    sprite: Sprite
-    phases: np.ndarray  # (4, 4, H, width + 2 * PAD): at each phase of transport its colours, times its cover, and that
-    light: np.ndarray  # (3,), by which its colours are multiplied now
-    number: int
-    gone: float = 0.0  # px, from the leading edge to its front
 
 
 class Passing:
@@ -51,17 +41,20 @@ class Passing:
 
     def __init__(self, net: Net):
         self.net, self._size = net, (net.config.height, net.config.width)
+        self.finer: Finer | None = None  # what gives them their detail, if anything does
+        self.drawn = False  # whether it can draw them itself
         self.seed(0)
 
     def seed(self, seed: int) -> None:
         """Nothing is under way; the same seed makes the same things of the same pictures and controls."""
         self._random = np.random.default_rng(seed)
         self._entering = Entering(self.net.sprites.lasts.cpu().numpy(), again=AGAIN)
-        self._guests: list[_Guest] = []
+        self._guests: list[Guest] = []
         self._ready: list[list[tuple[float, Sprite]]] = [[] for _ in BANDS]
         self._gaps = np.full(len(BANDS), math.inf)  # frames at speed 1 between the last ones of each band
         self._strengths = [deque(maxlen=COMPARED) for _ in BANDS]  # of those last made
         self._making: Making | None = None
+        self._mean = np.ones(3, np.float32)  # colour of the land's picture
         self._count = 0
 
     @property
@@ -78,11 +71,12 @@ class Passing:
         begins = self._entering.turn(told) & self.known
         if self.known.any():
             colours, mean = scene(land)
+            self._mean = mean[0].float().cpu().numpy()
             for band in np.flatnonzero(begins):
                 gap = float(since[band] + told[0])
                 mine = self._gaps[band]
                 self._gaps[band] = gap if math.isinf(mine) or math.isinf(gap) else mine + RHYTHM * (gap - mine)
-                self._begin(self._taken(int(band), float(told[1 + band]), colours), int(band), colours, mean)
+                self._begin(self._taken(int(band), float(told[1 + band]), colours), int(band), colours)
             if not busy:
                 self._prepare(colours)
         for guest in self._guests:
@@ -98,26 +92,35 @@ class Passing:
     def over(self, land: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The picture of this land (3, H, W) 0..1 with the things before it, and how fast what is seen of them passes, px a frame
         at speed 1, (H, W), NaN where the land is seen. Each thing is sampled once, at its own quarter of a px."""
-        picture, pace, W = land.copy(), np.full(land.shape[1:], np.nan, np.float32), self._size[1]
-        for guest in sorted(self._guests, key=lambda each: (each.sprite.pace, each.number)):
-            whole, phase = divmod(round(guest.gone * 4) + 1, 4)
-            start = W - whole - transport.PAD
-            first, last = max(0, -start), min(W - start, guest.phases.shape[3])
-            if first >= last:
-                continue
-            here, seen = np.s_[:, start + first : start + last], guest.phases[phase, :, :, first:last]
-            cover = seen[3]
-            part = picture[(slice(None), *here)]
-            part *= 1 - cover
-            part += seen[:3] * guest.light[:, None, None]
-            pace[here] = np.where(cover > 0.5, guest.sprite.pace, pace[here])
+        picture, pace = land.copy(), np.full(land.shape[1:], np.nan, np.float32)
+        for guest in self._in_order:
+            guest.draw(picture, pace)
         return picture.clip(0, 1, out=picture), pace
 
-    def _begin(self, sprite: Sprite, band: int, colours: torch.Tensor, mean: torch.Tensor) -> None:
+    def over_fine(self, land: np.ndarray) -> np.ndarray:
+        """The same picture in fine px: land (3, 2 H, 2 W) about 0..1, drawn over and returned."""
+        for guest in self._in_order:
+            guest.draw_fine(land)
+        return land.clip(0, 1, out=land)
+
+    @property
+    def _in_order(self) -> list[Guest]:
+        """The farthest first."""
+        return sorted(self._guests, key=lambda each: (each.sprite.pace, each.number))
+
+    def _begin(self, sprite: Sprite, band: int, colours: torch.Tensor) -> None:
         self._count += 1
         if sprite.width:
-            light, lead = mean[0].float().cpu().numpy(), _lead(sprite, band, colours)
-            self._guests.append(_Guest(sprite, _phases(sprite, _ground(band, colours)), light, self._count, lead))
+            sprite, lead = self._refined(sprite, band, colours), _lead(sprite, band, colours)
+            self._guests.append(begun(sprite, _ground(band, colours), self._mean, self._count, lead))
+
+    def _refined(self, sprite: Sprite, band: int, colours: torch.Tensor) -> Sprite:
+        """With its detail, ready to be drawn, if any is made."""
+        if self.finer is None or (sprite.fine is not None and sprite.fine.halves is not None):
+            return sprite
+        ground = _ground(band, colours)
+        drawn = None if sprite.fine is None else sampled(sprite.fine, ground)
+        return replace(sprite, fine=drawn or refined(self.finer.picture, sprite, ground, self._mean))
 
     # ------------------------------------------------------------------------------------------------ making things
     def _taken(self, band: int, strength: float, colours: torch.Tensor) -> Sprite:
@@ -125,7 +128,7 @@ class Passing:
         now, which takes as long as a frame or two, and is taken as it is."""
         ready = self._ready[band]
         if not ready:
-            making, made = self._started(band, colours), None
+            making, made = self._started(band, colours, hurried=True), None
             while made is None:
                 made = making.go_on()
             return made
@@ -141,7 +144,10 @@ class Passing:
         return ROOM * self._gaps[band] * float(self.net.sprites.paces[band, 0])
 
     def _prepare(self, colours: torch.Tensor) -> None:
-        """A step further in making what will be let in, if too few wait; where fewest do, first."""
+        """A step further in making what will be let in, if too few wait; where fewest do, first. What waits gets its detail."""
+        for band, ready in enumerate(self._ready):
+            for place, (strength, sprite) in enumerate(ready):
+                ready[place] = strength, self._refined(sprite, band, colours)
         if self._making is None:
             band = min(np.flatnonzero(self.known).tolist(), key=lambda each: len(self._ready[each]))
             if len(self._ready[band]) >= READY:
@@ -156,8 +162,9 @@ class Passing:
                 if strength >= WEAK * float(np.median(others)):
                     self._ready[band].append((strength, made))
 
-    def _started(self, band: int, colours: torch.Tensor) -> Making:
-        """A thing of this band, as strong and as wide as one of the footage that would have room, in this picture's colours."""
+    def _started(self, band: int, colours: torch.Tensor, hurried: bool = False) -> Making:
+        """A thing of this band, as strong and as wide as one of the footage that would have room, in this picture's colours.
+        hurried: its detail is to be what takes less time."""
         net = self.net.sprites
         examples = net.examples[band].cpu().numpy()
         fits = np.flatnonzero(examples[:, 1] <= self._room(band))
@@ -167,34 +174,8 @@ class Passing:
         told = (torch.tensor([value], device=net.paces.device) for value in (strength, wide))
         strong, broad = told
         wanted = net.wanted(torch.tensor([band], device=net.paces.device), strong, colours.float(), broad)
-        return Making(net, band, torch.from_numpy(noise).to(net.paces.device), wanted, self._size[0])
-
-
-def _phases(sprite: Sprite, land: np.ndarray) -> np.ndarray:
-    """As _Guest has them, before land of these colours (3,). A cover below 0 or above 1, as the window's slopes make it, is none
-    or all."""
-    cover = (sprite.belongs if sprite.cover is None else sprite.cover)[None]
-    layers = np.concatenate([sprite.colours * cover, cover]).astype(np.float32)
-    layers = np.pad(layers, ((0, 0), (0, 0), (transport.PAD, transport.PAD)))
-    phases = transport.phases(torch.from_numpy(layers)[None], False)[0].numpy()
-    cover = phases[:, 3:]
-    phases = phases * cover.clip(0, 1) / np.where(np.abs(cover) < THIN, np.inf, cover)
-    rows = sprite.belongs.any(1)  # for it is asked in a frame of the show: of the rest hardly anything is seen
-    phases[:, :, rows] = _as_steep(phases[:, :, rows], land)
-    return phases
-
-
-def _as_steep(phases: np.ndarray, land: np.ndarray) -> np.ndarray:
-    """phases (4, 4, H, W), colours times cover and cover, before land (3,): what is sampled between two px is a mean of these,
-    and paler. It gets more of what its neighbours across have not (unsharp masking), never beyond them, lest edges ring: of
-    SHARPER what makes it most nearly as steep as the phase that is not sampled. Else things would flicker as they pass."""
-    around = np.pad(phases, ((0, 0), (0, 0), (0, 0), (1, 1)))
-    before, after = around[..., :-2], around[..., 2:]
-    least, most = (edge(edge(before, after), phases) for edge in (np.minimum, np.maximum))
-    finer = phases - (before + after) / 2
-    tried = np.stack([(phases + share * finer).clip(least, most) for share in SHARPER])
-    steep = np.square(np.diff(tried[:, :, :3] - tried[:, :, 3:] * land[:, None, None])).sum((2, 3, 4))
-    return tried[np.abs(steep - steep[0, UNSAMPLED]).argmin(0), np.arange(len(phases))]
+        finely = self.finer.thing if self.finer is not None and self.drawn and not hurried else None
+        return Making(net, band, torch.from_numpy(noise).to(net.paces.device), wanted, self._size[0], finely)
 
 
 def _ground(band: int, colours: torch.Tensor) -> np.ndarray:

@@ -26,7 +26,18 @@ MIDDLING, CONTRAST, HALF = 0.8, 1.2, 0.5  # of colours in the picture's mean: wh
 EXAMPLES = 96  # of each band, of how strong and wide things are
 SURE = 6.0  # of the logit of what belongs to a thing: fine lattices are half seen through, edges are sharp
 BRIGHTEST = 3.0  # of a colour, in the picture's mean
+BESIDE = 2  # fine px
 LEAST = 3  # px of a column, fewer of which are no edge of a thing
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """A thing in fine px, two of them for one of the picture's (vj.model.guests)."""
+
+    layers: np.ndarray  # float32 (4, h, w): colours times cover, and that; in the picture's mean colour
+    top: int  # fine row of the picture that is its first
+    left: int  # fine px that its first column lies before its front
+    halves: np.ndarray | None = None  # (2, 4, h, w + 2 * PAD) as it is sampled, there and half a fine px further
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class Sprite:
     belongs: np.ndarray  # bool (H, w): the rest is what stands behind
     pace: float  # px a frame at speed 1
     cover: np.ndarray | None = None  # float32 (H, w) 0..1, how much of what stands behind it covers; None: as belongs
+    fine: Fine | None = None  # itself in fine px, where its detail has been made
 
     @property
     def width(self) -> int:
@@ -100,8 +112,9 @@ class Sprites(nn.Module):
             even[mine] = _larger(F.avg_pool2d(made[mine], zoom), zoom)
         return even
 
-    def unpacked(self, made: torch.Tensor, band: int, height: int) -> Sprite:
-        """The inverse, of one, made (1, CHANNELS, tall, wide), in a picture of this height; its front moved to the left."""
+    def unpacked(self, made: torch.Tensor, band: int, height: int, fine: torch.Tensor | None = None) -> Sprite:
+        """The inverse, of one, made (1, CHANNELS, tall, wide), in a picture of this height; its front moved to the left.
+        fine (1, CHANNELS - 1, 2 tall, 2 wide): the same in fine px."""
         top, zoom = self._window(band)
         made = F.avg_pool2d(made, zoom)[..., : max(height - top, 0), :]
         mean, spread = self.paces[band].tolist()
@@ -112,7 +125,21 @@ class Sprites(nn.Module):
         colours = (made[0, :3] / CONTRAST + MIDDLING).clamp(0, BRIGHTEST).cpu().numpy()
         columns = np.flatnonzero(belongs.sum(0) >= LEAST)
         front, end = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 0)
-        return Sprite(colours[..., front:end], belongs[:, front:end], pace, cover[:, front:end])
+        detail = None if fine is None or not len(columns) else self._fine(F.avg_pool2d(fine, zoom)[0], top, height, front, end)
+        return Sprite(colours[..., front:end], belongs[:, front:end], pace, cover[:, front:end], detail)
+
+    def _fine(self, made: torch.Tensor, top: int, height: int, front: int, end: int) -> Fine:
+        """Of made (CHANNELS - 1, h, w) in fine px of the picture, from its row `top` on, what is between two columns of it, and
+        BESIDE."""
+        made = made[:, : max(2 * (height - top), 0)]
+        first = max(2 * front - BESIDE, 0)
+        made = made[..., first : 2 * end + BESIDE].cpu()
+        cover, made = torch.sigmoid(SURE * made[3:]).numpy(), made.numpy()
+        rows = np.flatnonzero((cover[0] > 0.5).any(1))
+        rows = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 1)
+        colours = (made[:3] / CONTRAST + MIDDLING).clip(0, BRIGHTEST) * cover
+        layers = np.concatenate([colours, cover])[:, rows].astype(np.float32)
+        return Fine(layers, 2 * top + rows.start, 2 * front - first)
 
     def _window(self, band: int) -> tuple[int, int]:
         """(first row, px of the canvas that one of the picture is wide)."""
@@ -138,12 +165,20 @@ def scene(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 class Making:
     """One thing on its way from noise."""
 
-    def __init__(self, net: Sprites, band: int, noise: torch.Tensor, wanted: torch.Tensor, height: int):
-        """noise (1, LATENTS, tall / CELL, wide / CELL) normal numbers; wanted (1, WANTED)."""
-        self.net, self.band, self.height = net, band, height
+    def __init__(self, net: Sprites, band: int, noise: torch.Tensor, wanted: torch.Tensor, height: int,
+                 finely: nn.Module | None = None):  # fmt: skip
+        """noise (1, LATENTS, tall / CELL, wide / CELL) normal numbers; wanted (1, WANTED). finely: a vj.model.finer.Drawn that
+        draws it in fine px, too."""
+        self.net, self.band, self.height, self._finely = net, band, height, finely
         self.way = Way(net.velocity, noise, wanted)
 
     @torch.inference_mode()
     def go_on(self) -> Sprite | None:
         """A step further; the thing, when it is asked once more after the last."""
-        return None if self.way.go_on() else self.net.unpacked(self.net.decoder(self.way.x), self.band, self.height)
+        if self.way.go_on():
+            return None
+        decoder = self.net.decoder
+        if self._finely is None:
+            return self.net.unpacked(decoder(self.way.x), self.band, self.height)
+        features = decoder.features(self.way.x)
+        return self.net.unpacked(decoder.drawn(features), self.band, self.height, self._finely(features))

@@ -47,12 +47,13 @@ class Dataset:
     """Random windows out of prepared footage, held in memory as 8 bit.
 
     frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share of each clip that
-    training never sees, in PIECES from all over it (`held`); `targets` (n,) are the frames that it may foretell.
+    training never sees, in PIECES from all over it (`held`); `targets` (n,) are the frames that it may foretell; fine: the frames
+    twice as large, a vj.train.fine.Fine, if there are any.
     FootageError if no clip is long enough for one window.
     """
 
-    def __init__(self, frames, controls, clips, usual: Usual, held_back: float = 0.08, seed: int = 0):
-        self.frames, self.controls, self.usual = frames, np.asarray(controls, np.float32), usual
+    def __init__(self, frames, controls, clips, usual: Usual, held_back: float = 0.08, seed: int = 0, fine=None):
+        self.frames, self.controls, self.usual, self.fine = frames, np.asarray(controls, np.float32), usual, fine
         self.rng = np.random.default_rng(seed)
         self.training, self.held = [], []
         for start, stop in clips:

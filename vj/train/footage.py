@@ -4,6 +4,7 @@ Cuts at scene changes, turns everything right to left, takes off black borders, 
 frames, measures what the network will be told, and says what it left out. Knows no network.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,7 +17,9 @@ import numpy as np
 
 from vj.errors import FootageError
 from vj.signals import CONTROL_NAMES
-from vj.train import large, measure
+from vj.train import large as pictures
+from vj.train import measure
+from vj.train.fine import PLACES, TIMES, Fine, Keeper, shrunk
 from vj.train.sources import Source, find, open_all, slowed
 from vj.view import View
 
@@ -54,6 +57,7 @@ class Footage:
     card: FootageCard
     frames: np.ndarray  # uint8 (N, H, W, 3) RGB, a memmap
     controls: np.ndarray  # float32 (N, 6): how frame t is reached from t - 1, in the order of CONTROL_NAMES
+    fine: Fine | None = None  # the frames twice as large, if they were kept
 
     @property
     def clips(self) -> list[tuple[int, int]]:
@@ -77,11 +81,12 @@ def prepare(
     width: int = 160,
     progress: Callable[[float, str], None] | None = None,
     view: str | None = None,
+    fine: bool = False,
 ) -> FootageCard:
     """Prepares all sources (videos, folders of pictures, folders of videos) into the folder `out`.
 
     progress is told (share done 0..1, what is done now). view: one of vj.view.KINDS or "passing"; None: as the footage
-    goes. `out` is written aside and renamed: whole or not at all; an
+    goes. fine: its frames are kept twice as large, too. `out` is written aside and renamed: whole or not at all; an
     older prepared folder there is replaced. Raises FootageError if nothing usable is left or `out` is something else.
     """
     out = Path(out)
@@ -93,7 +98,7 @@ def prepare(
     shutil.rmtree(aside, ignore_errors=True)
     try:
         aside.mkdir(parents=True)
-        card = _prepare(found, left_out, aside, (height, width), view, tell)
+        card = _prepare(found, left_out, aside, (height, width), view, tell, fine)
         _swap(aside, out)
     except OSError as error:
         raise FootageError(f"{out} cannot be written ({(error.strerror or str(error)).lower()}): free some room or choose "
@@ -116,11 +121,12 @@ def load(folder: Path) -> Footage:
         controls = np.load(folder / "controls.npy", allow_pickle=False)
         if controls.shape != (card.count, len(CONTROL_NAMES)) or not np.isfinite(controls).all():
             raise ValueError("controls.npy does not fit its card")
+        large_frames = Fine(folder, card.count, shape[1:3]) if (folder / PLACES).is_file() else None
     except FileNotFoundError:
         raise FootageError(f"{folder} is no prepared footage: make it with `vj footage VIDEO... -o {folder}`.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise FootageError(f"The prepared footage {folder} is damaged ({error}): make it again with `vj footage`.") from None
-    return Footage(card, frames, np.asarray(controls, np.float32))
+    return Footage(card, frames, np.asarray(controls, np.float32), large_frames)
 
 
 def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
@@ -146,17 +152,18 @@ def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray,
 
 
 # ---------------------------------------------------------------------------------------------------------- preparing
-def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | None, tell) -> FootageCard:
+def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | None, tell, fine: bool) -> FootageCard:
     tell(0.0, "looking which way it goes")
     opened, views = open_all(found, asked, left_out), []
     takes: list[_Take] = []
     weights: list[tuple[int, float]] = []  # frames and fps of each source
-    with open(folder / "frames.bin", "w+b") as store:
+    keeping = Keeper(folder) if fine else contextlib.nullcontext()
+    with open(folder / "frames.bin", "w+b") as store, keeping as keeper:
         for number, source in enumerate(opened):
             share = lambda part, number=number: (number + part) / len(opened) * 0.9  # noqa: E731
             tell(share(0.0), source.name)
             try:
-                new, fps, words = _take(source, store, size, folder, lambda part: tell(share(part), source.name))  # noqa: B023
+                new, fps, words = _take(source, store, keeper, size, folder, lambda part: tell(share(part), source.name))  # noqa: B023
             except FootageError as error:
                 left_out.append(str(error) if source.name in str(error) else f"{source.name}: {error}")
                 continue
@@ -196,7 +203,7 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | 
     return card
 
 
-def _take(source: Source, store, size, folder, tell) -> tuple[list[_Take], float, list[str]]:
+def _take(source: Source, store, keeper, size, folder, tell) -> tuple[list[_Take], float, list[str]]:
     """Reads one source into the store (at its end). Returns its takes, fps and sentences. Raises FootageError."""
     begin, name, fps = store.tell() // (size[0] * size[1] * 3), source.name, source.fps
     words, count = list(source.words), source.count * slowed(source)
@@ -205,14 +212,15 @@ def _take(source: Source, store, size, folder, tell) -> tuple[list[_Take], float
         words.append(f"{name}: moves so slowly that only each {stride}. frame follows the last, {stride} times over.")
     takes, repeated, at = [], 0, begin
     for phase in range(stride):
-        chosen = (f for i, f in enumerate(source.laid_out(*size)) if i % stride == phase)
-        new, dropped, at = _cut(chosen, name, store, at, lambda n, phase=phase: tell(min(n * stride / max(count, 1), 1.0)))
+        large = size if keeper is None else (TIMES * size[0], TIMES * size[1])
+        chosen = (f for i, f in enumerate(source.laid_out(*large)) if i % stride == phase)
+        new, dropped, at = _cut(chosen, name, store, keeper, at, lambda n: tell(min(n * stride / max(count, 1), 1.0)))
         takes, repeated = takes + new, repeated + dropped
     if repeated:
         words.append(f"{name}: {repeated} repeated frames are dropped.")
         fps *= (at - begin) / (at - begin + repeated)  # what is left follows more slowly
-    kept = _sift(takes, name, store, begin, size, stride, words)
-    large.keep(source, size, folder)
+    kept = _sift(takes, name, store, keeper, begin, size, stride, words)
+    pictures.keep(source, size, folder)
     return kept, fps, words
 
 
@@ -229,12 +237,15 @@ def _stride(frames) -> int:
     return 1 if usual >= SLOW else int(np.clip(round(1.2 / usual), 2, 8))
 
 
-def _cut(frames, name, store, at, tell) -> tuple[list[_Take], int, int]:
+def _cut(frames, name, store, keeper, at, tell) -> tuple[list[_Take], int, int]:
     """Writes frames into the store from frame `at` on. Returns the takes between cuts, dropped repeats, the next at."""
     eye, takes, repeated, recent = measure.Eye(), [], 0, []
     steps, start = [], at
     for number, (frame, dropped) in enumerate(_without_repeats(frames)):
         repeated += dropped
+        if keeper is not None:
+            keeper.add(frame)
+            frame = shrunk(frame)
         step = eye.look(frame)
         if step is not None and _is_cut(step, recent):
             takes.append(_Take(name, start, at, steps))
@@ -258,7 +269,7 @@ def _is_cut(step: measure.Step, recent: list[measure.Step]) -> bool:
     return step.change > max(0.06, 2 * change) and step.unexplained > max(0.05, 2.5 * unexplained)
 
 
-def _sift(takes, name, store, begin, size, stride, words) -> list[_Take]:
+def _sift(takes, name, store, keeper, begin, size, stride, words) -> list[_Take]:
     """Keeps what is long enough and moves, close together in the store, and mirrors it if it goes left to right."""
     nbytes = size[0] * size[1] * 3
     short = [t for t in takes if t.stop - t.start < LEAST_FRAMES]
@@ -272,6 +283,8 @@ def _sift(takes, name, store, begin, size, stride, words) -> list[_Take]:
     if not keep:
         store.seek(begin * nbytes)
         store.truncate()
+        if keeper is not None:
+            keeper.end(begin)
         if still:
             raise FootageError(f"In {name} nothing moves: there is no motion to learn.")
         raise FootageError(f"{name} has no {LEAST_FRAMES} frames in a row without a cut: it is left out.")
@@ -287,6 +300,8 @@ def _sift(takes, name, store, begin, size, stride, words) -> list[_Take]:
             if at == i and not mirror:
                 at += 1
                 continue
+            if keeper is not None:
+                keeper.move(i, at, mirror)
             store.seek(i * nbytes)
             frame = np.frombuffer(store.read(nbytes), np.uint8).reshape(*size, 3)
             store.seek(at * nbytes)
@@ -299,6 +314,8 @@ def _sift(takes, name, store, begin, size, stride, words) -> list[_Take]:
         kept.append(_Take(take.name, at - (take.stop - take.start), at, take.steps))
     store.seek(at * nbytes)
     store.truncate()
+    if keeper is not None:
+        keeper.end(at)
     return kept
 
 

@@ -39,7 +39,7 @@ BRISK = 8e-4  # for those that turn to other footage
 SAME = 2.0  # of 255, mean difference of their first pictures, up to which footage is what weights have learnt from already
 # For one part of them alone.
 STAGED = {"picture": 8e-4, "trunk": 5e-4, "painter": 5e-4, "adversary": 2e-4, "strip": 5e-4, "prior": 5e-4, "dreams": 5e-4,
-          "mender": 2e-3, "tidying": 4e-4, "sprites": 2e-3, "land": 2e-3}  # fmt: skip
+          "mender": 2e-3, "tidying": 4e-4, "sprites": 2e-3, "land": 2e-3, "finer": 1.5e-3}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Check:
 def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
     usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
-    return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed)
+    return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed, fine=footage.fine)
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
@@ -339,7 +339,8 @@ def learn(footage: Footage, out: Path, *, steps: int | None = None, seconds: flo
     aside = out.with_suffix(".progress.safetensors")
     net = start(footage, weights, seed)
     if weights is not None:
-        adopt_footage(net, footage, motions=not only)
+        if only != "finer":  # the world stays as it is
+            adopt_footage(net, footage, motions=not only)
         if only:
             config = replace(config or TrainConfig(rate=STAGED[only]), only=only)
         elif resume:  # where it was left, not to be refined yet

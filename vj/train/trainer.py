@@ -29,7 +29,7 @@ from vj.train.roughness import OFF, Roughness
 from vj.train.strays import Strays, slipped
 from vj.train.tidying import Tidying
 from vj.train.tracks import SPAN, explained
-from vj.train.whole import WHOLE, Whole, alone
+from vj.train.whole import APART, WHOLE, Whole, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ class TrainConfig:
 
 # What moves and paints; what moves; what fills the strip; the same, from what the dice draw too; that and what finds its code,
 # whose meaning shifts; what draws the code; the same, from its own dreams too; what mends; the same, from dreams too; what makes
-# the things that enter; what makes the land behind them.
-ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites", "land")
+# the things that enter; what makes the land behind them; what gives both their detail.
+ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites", "land",
+        "finer")
 MENDING = ("mender", "tidying")
 WHOLLY = 40  # steps after which, where all is learnt, things and land are cut out, and learnt too: light comes first
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
@@ -127,7 +128,7 @@ class Trainer:
         self._adversary = Adversary(self.net, dataset, self.rough, self._part) if config.only == "adversary" else None
         wide = self.net.config.width
         self._tidying = Tidying(self.net, dataset, self.rough, wide) if config.only == "tidying" else None
-        self._only = alone(config.only, self.net, self.average, dataset, self.rough) if config.only in WHOLE else None
+        self._only = alone(config.only, self.net, self.average, dataset, self.rough) if config.only in APART else None
         self.whole = None if config.only else Whole(self.net, self.average, dataset, Roughness(device, seed))
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
@@ -146,7 +147,7 @@ class Trainer:
         only, encoder = self.config.only, self.net.encoder
         parts = dict(self.net.named_children())
         learning = {
-            "": parts.keys() - WHOLE.keys(), "picture": parts.keys() - {"prior", "mender", *WHOLE},
+            "": parts.keys() - APART.keys(), "picture": parts.keys() - {"prior", "mender", *APART},
             "strip": ("painter", "encoder"), "adversary": ("painter",), "dreams": ("prior",), "tidying": ("mender",),
         }.get(only, (only,))  # fmt: skip
         for name, part in parts.items():
@@ -175,7 +176,7 @@ class Trainer:
 
     def _step(self) -> None:
         config, net = self.config, self.net
-        never_moves = config.only in ("prior", "dreams", *WHOLE, *MENDING)
+        never_moves = config.only in ("prior", "dreams", *APART, *MENDING)
         dreaming = float(never_moves) if config.only else config.dreaming
         alone = never_moves or self.share > 1 - dreaming
         way = (self.share - 1) / dreaming + 1 if alone else self.share / (1 - dreaming)
@@ -188,8 +189,9 @@ class Trainer:
             with quick():
                 graded = self._only.grade(self.share)
             self._learn(graded)
-            mine, theirs = (getattr(each, config.only).encoder.scale for each in (net, self.average))
-            theirs.load_state_dict(mine.state_dict())
+            if config.only in WHOLE:
+                mine, theirs = (getattr(each, config.only).encoder.scale for each in (net, self.average))
+                theirs.load_state_dict(mine.state_dict())
             return
         if alone:
             with quick():

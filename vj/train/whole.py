@@ -16,11 +16,13 @@ from vj.model.net import Net
 from vj.signals import BANDS
 from vj.train import lands, slits, things
 from vj.train.dataset import Dataset
+from vj.train.finer import Lessons as FinerLessons
 from vj.train.land import Lessons as LandLessons
 from vj.train.roughness import Roughness
 from vj.train.sprites import Lessons as SpriteLessons
 
 WHOLE = {"sprites": SpriteLessons, "land": LandLessons}
+APART = {**WHOLE, "finer": FinerLessons}  # parts that are learnt by themselves, from the footage alone
 EACH = {"sprites": 3, "land": 4}  # lessons after each other step,
 HURRIED, ALONE = 2, 3  # and so many times as many until it is shown, and where all that enters is in the land
 LOOKS = {"sprites": 180, "land": 220, "all": 500}  # lessons in which it learns what they are,
@@ -34,9 +36,9 @@ MOST = 24_000  # frames that things and land are taken from
 BITS = 24  # of the work of cutting, after each other step
 
 
-def alone(part: str, net: Net, average: Net, data: Dataset, rough: Roughness) -> SpriteLessons | LandLessons:
-    """Lessons in one of the two, of all the footage, for a trainer of nothing else. FootageError if there is too little."""
-    lessons = WHOLE[part].of(net, data, rough)
+def alone(part: str, net: Net, average: Net, data: Dataset, rough: Roughness) -> SpriteLessons | LandLessons | FinerLessons:
+    """Lessons in one of APART, of all the footage, for a trainer of nothing else. FootageError if there is too little."""
+    lessons = APART[part].of(net, data, rough)
     for each in (net, average):
         lessons.count(getattr(each, part))
     return lessons
