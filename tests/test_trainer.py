@@ -18,7 +18,7 @@ from vj.model import world as worlds
 from vj.model.generator import Generator
 from vj.model.net import CODE_DIMS, EDGE, EVIDENCE, LIGHT
 from vj.signals import Controls
-from vj.train import trainer, upscale
+from vj.train import trainer, upscale, whole
 from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.daylight import Daylight
 from vj.train.footage import load
@@ -253,6 +253,13 @@ def test_learn_writes_weights_that_can_be_read(tmp_path):
     assert read(out)[0].step == 10
 
 
+@pytest.fixture(name="in_order")
+def _in_order(monkeypatch):
+    """Ordinary steps are taken from the first on, also where a clip would be cut out first (see test_whole.py)."""
+    monkeypatch.setattr(whole.Whole, "comes_first", False)
+
+
+@pytest.mark.usefixtures("in_order")
 def test_what_goes_on_learns_as_fast_as_it_should(tmp_path):
     card, tensors = learner().publishable()
     rates, known = [], (replace(card, step=5000), tensors)
@@ -273,6 +280,7 @@ def test_weights_know_the_footage_that_they_learnt_from():
     assert adopt_footage(net, clip) and not adopt_footage(net, other) and adopt_footage(net, other)
 
 
+@pytest.mark.usefixtures("in_order")
 def test_dice_that_were_evened_for_the_footage_stay_in_a_show():
     """One film would take from them what many taught, and the odds are for these dice and codes."""
     card, tensors = learner().publishable()
@@ -479,6 +487,7 @@ def test_at_the_end_of_a_planned_way_only_the_prior_and_the_mender_learn():
         assert {name.split(".")[0] for name, p in after if not torch.equal(p, before[name])} == moved
 
 
+@pytest.mark.usefixtures("in_order")
 def test_who_knows_something_learns_the_dice_from_worlds_that_have_gone_on(monkeypatch):
     monkeypatch.setattr(trainer, "BESIDE", 4)
     for steps in (100, EAGER):

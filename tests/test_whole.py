@@ -277,6 +277,31 @@ def test_a_trainer_of_everything_begins_soon(monkeypatch, film):
     assert learner(only="picture").trainer.whole is None
 
 
+@pytest.mark.parametrize(("frames", "steps", "all_in_land", "ordinary"), [
+    (120, 5000, True, [False] * 5 + [True] + [False] * 5 + [True]),  # a clip: cut first, then learnt as one land
+    (120, 5000, False, [False] * 4 + [True] * 8),  # it has things: all is learnt side by side
+    (120, 100, True, [True] * 12),  # the young learn light first
+    (9000, 5000, True, [True] + [False] * 4 + [True] + [False] * 5 + [True]),  # of a film it is not soon known
+])  # fmt: skip
+def test_of_a_clip_what_enters_is_learnt_before_all_else(monkeypatch, frames, steps, all_in_land, ordinary):
+    """Whether an ordinary step was taken, of twelve."""
+    monkeypatch.setattr(trainer, "WHOLLY", 99)
+    monkeypatch.setattr(whole, "BITS", 4)
+    monkeypatch.setattr(whole, "LOOKS", {"sprites": 99, "land": 99, "all": 99})
+    if all_in_land:
+        monkeypatch.setattr(things, "cutting", none)
+        monkeypatch.setattr(slits, "taking", lambda *_told: iter_of(everything()))
+    mine, taken = learner(), []
+    mine.trainer.steps = mine.trainer.begun = steps
+    mine.data.training[:] = [(0, frames)]
+    monkeypatch.setattr(mine.trainer, "_step", lambda: taken.append(True))
+    for turn in range(12):
+        mine.run(1)
+        if len(taken) == turn:
+            taken.append(False)
+    assert taken == ordinary
+
+
 def test_other_lessons_leave_them_alone(monkeypatch):
     """What they have learnt is not gone on with by the trainer's own steps, nor averaged with what is not shown."""
     monkeypatch.setattr(trainer, "WHOLLY", 1)

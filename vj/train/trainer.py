@@ -64,7 +64,7 @@ class TrainConfig:
 ONLY = ("picture", "trunk", "painter", "adversary", "strip", "prior", "dreams", "mender", "tidying", "sprites", "land",
         "finer")
 MENDING = ("mender", "tidying")
-WHOLLY = 40  # steps after which, where all is learnt, things and land are cut out, and learnt too: light comes first
+WHOLLY = 40  # steps after which, where all is learnt, things and land are cut out, and learnt too: the young learn light first
 EAGER, SECOND = 4000, 2000  # steps in which a cell is told where nothing goes on with what enters; the second group from so many
 FLEDGLING, STEADY = 150, 0.5  # steps after which the young trunk learns at so much of the rate: it forgot a motion now and then
 IN_DOUBT = 4.0  # times as bad as telling what is no news is, meanwhile, not telling what is
@@ -137,8 +137,10 @@ class Trainer:
         for _ in range(steps):
             with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
                 torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.rough.generator)))
-                self._step()
-                if self.whole and self.steps - self.begun >= WHOLLY:
+                first = WHOLLY if self.begun < EAGER else 0
+                if not (self.whole and self.steps - self.begun >= first and self.whole.comes_first):
+                    self._step()
+                if self.whole and self.steps - self.begun >= first:
                     self.losses |= self.whole.turn(self._quick, _settling(self.share))
         return dict(self.losses)
 

@@ -28,6 +28,8 @@ HURRIED, ALONE = 2, 3  # and so many times as many until it is shown, and where 
 LOOKS = {"sprites": 180, "land": 220, "all": 500}  # lessons in which it learns what they are,
 MAKES = {"sprites": 60, "land": 110, "all": 200}  # and how to make them, until they are shown; blots at first, for the show is
 # to go on
+BRIEF = 1500  # frames of footage that is cut out first
+SELDOM = 6  # turns meanwhile, and until all that enters is shown as one land, in one of which an ordinary step is taken
 AGAIN = 0.6  # of so many, where it knew other footage's
 RATE, WARMUP, CLIP, AVERAGE = 2e-3, 50, 1.0, 0.998  # as in TrainConfig
 RECENT = 6  # of all lessons, what is shown is the mean of about the last sixth, and of 1 / (1 - AVERAGE) at most
@@ -51,12 +53,12 @@ class Whole:
         """net learns; average is what is shown. If net knows no things or no land, what average knows of them stays meanwhile."""
         self.net, self.average, self._data, self._rough = net, average, data, rough
         self._parts: dict[str, _Part] = {}
-        self._begun = False
+        self._begun, self._turns = False, 0
         self._work: Generator[None, None, None] | None = self._gather()
 
     def turn(self, quick: Callable[[], torch.autocast], slower: float = 1.0) -> dict[str, float]:
         """Some work, as much as an ordinary step or more; losses. quick: how the networks are to compute; slower: times RATE."""
-        self._begun = True
+        self._begun, self._turns = True, self._turns + 1
         if self._work is not None:
             for _ in range(BITS):
                 if next(self._work, self) is self:
@@ -74,6 +76,14 @@ class Whole:
             if "sprites" not in self._parts:  # other footage's, till now
                 self.average.sprites.forget()
         return losses
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether the next turn is in place of an ordinary step: where all that enters is in the land nobody asks what those
+        teach, and of a clip it is soon known whether it is."""
+        cuts = self._work is not None and sum(stop - start for start, stop in self._data.training) <= BRIEF
+        alone = not self.shown and self._parts.keys() == {"land"}
+        return (cuts or alone) and self._turns % SELDOM < SELDOM - 1
 
     @torch.no_grad()
     def keep(self, shown: Net) -> None:
