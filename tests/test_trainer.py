@@ -4,6 +4,7 @@ import copy
 import multiprocessing
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -446,6 +447,28 @@ def test_the_worker_prepares_publishes_goes_over_to_other_footage_and_ends_when_
     assert read(newest())[0].footage == str(then)
     learnt, before = upscale.read(slot / upscale.NAME), upscale.read(upscaler)
     assert any(not torch.equal(learnt[name], before[name]) for name in learnt)
+
+
+@pytest.mark.parametrize("may", [False, True])
+def test_what_is_neither_world_is_not_shown(tmp_path, monkeypatch, may):
+    """The worker's whole life in this process, six looks at the clock long: it goes on learning, and hands over or not."""
+    monkeypatch.setattr("os.nice", lambda more: more)
+    monkeypatch.setattr(Learner, "may_show", may)
+    folder, said = save_footage(tmp_path / "film", footage()), []
+    write(tmp_path / "start.safetensors", *learner().publishable())
+    stop = SimpleNamespace(is_set=lambda: len(said) >= 6)
+    mouth, orders = SimpleNamespace(send=said.append), SimpleNamespace(poll=lambda: False)
+    _work(tmp_path / "start.safetensors", folder, tmp_path / "slot", 0.0, 0, "cpu", QUICK, (), None, stop, mouth, orders)
+    assert said[-1].steps > 0 and said[-1].rejected == 0
+    assert (said[-1].version > 0) == may == bool(list((tmp_path / "slot").glob("*.safetensors")))
+
+
+@pytest.mark.parametrize(("step", "hides", "may"), [(EAGER, True, False), (EAGER, False, True), (EAGER - 1, True, True)])
+def test_a_world_that_is_known_is_kept_until_the_new_one_is(monkeypatch, step, hides, may):
+    """Who knew none has nothing better to show."""
+    monkeypatch.setattr(whole.Whole, "hides", hides)
+    assert Learner(footage(), start(footage(), config=SMALL), QUICK, step=step).may_show == may
+    assert Learner(footage(), start(footage(), config=SMALL), TrainConfig(only="picture"), step=step).may_show
 
 
 def test_other_footage_of_another_size_is_refused_and_the_learner_stays():

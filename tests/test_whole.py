@@ -294,12 +294,14 @@ def test_of_a_clip_what_enters_is_learnt_before_all_else(monkeypatch, frames, st
     mine, taken = learner(), []
     mine.trainer.steps = mine.trainer.begun = steps
     mine.data.training[:] = [(0, frames)]
+    assert mine.trainer.whole.hides == (frames == 120)
     monkeypatch.setattr(mine.trainer, "_step", lambda: taken.append(True))
     for turn in range(12):
         mine.run(1)
         if len(taken) == turn:
             taken.append(False)
     assert taken == ordinary
+    assert mine.trainer.whole.hides == (all_in_land if steps > 100 else frames == 120)
 
 
 def test_other_lessons_leave_them_alone(monkeypatch):

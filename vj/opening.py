@@ -201,10 +201,10 @@ class OfflineLearner:
         return list(upscale.layers(better))
 
     def __call__(self, steps: int) -> tuple[weights.Card, dict] | None:
-        """The next version, or None where it is worse than those before."""
+        """The next version, or None where it is worse than those before, or neither one world nor the other."""
         self._learner.run(steps)
         check = self._learner.check()
-        if not self._gate.passes(check):
+        if not (self._learner.may_show and self._gate.passes(check)):
             return None
         self._version += 1
         card, tensors = self._learner.publishable(check)

@@ -22,7 +22,7 @@ from vj.train.dataset import BEFORE, Dataset, Usual
 from vj.train.footage import Footage
 from vj.train.keepsakes import first_frames, rows_colours
 from vj.train.losses import slopes
-from vj.train.trainer import TrainConfig, Trainer, fresh
+from vj.train.trainer import EAGER, TrainConfig, Trainer, fresh
 from vj.weights import Card, write
 
 USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
@@ -206,6 +206,12 @@ class Learner:
     def says(self) -> str:
         """What it is about, if that is worth saying."""
         return self.trainer.whole.says if self.trainer.whole else ""
+
+    @property
+    def may_show(self) -> bool:
+        """Whether what it has learnt may be shown, if it is good: not while a clip's colours are the only thing that is known of
+        it. A show that knows a world keeps that till then; who knew none has nothing better."""
+        return not (self.trainer.begun >= EAGER and self.trainer.whole and self.trainer.whole.hides)
 
     def run(self, steps: int) -> float:
         """Trains; the loss after it."""

@@ -78,12 +78,17 @@ class Whole:
         return losses
 
     @property
+    def hides(self) -> bool:
+        """Whether it is on its way to one land with all that enters in it, or a clip is still cut out, of which that may be
+        found: what ordinary steps teach meanwhile is hardly asked for then, and what would be shown is neither world."""
+        if self._work is not None:
+            return sum(stop - start for start, stop in self._data.training) <= BRIEF
+        return not self.shown and self._parts.keys() == {"land"}
+
+    @property
     def comes_first(self) -> bool:
-        """Whether the next turn is in place of an ordinary step: where all that enters is in the land nobody asks what those
-        teach, and of a clip it is soon known whether it is."""
-        cuts = self._work is not None and sum(stop - start for start, stop in self._data.training) <= BRIEF
-        alone = not self.shown and self._parts.keys() == {"land"}
-        return (cuts or alone) and self._turns % SELDOM < SELDOM - 1
+        """Whether the next turn is in place of an ordinary step."""
+        return self.hides and self._turns % SELDOM < SELDOM - 1
 
     @torch.no_grad()
     def keep(self, shown: Net) -> None:

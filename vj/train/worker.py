@@ -128,7 +128,7 @@ def _work(weights, footage, slot, seconds, seed, device, config, sources, upscal
             check, message = learner.check(), ""
             skill = check.skill
             try:
-                if gate.passes(check):
+                if learner.may_show and gate.passes(check):
                     version = door.publish(*learner.publishable(check))
                 if sharper is not None and (better := sharper(UPSCALING)) is not None:
                     upscale.write(slot / upscale.NAME, better, {"steps": sharper.trainer.steps, "footage": str(footage)})
