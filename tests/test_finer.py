@@ -24,7 +24,9 @@ from vj.signals import Controls
 from vj.train import finer as lessons
 from vj.train.fine import Fine, Keeper, shrunk
 from vj.train.learn import Learner, learn, start
+from vj.train.things import Things
 from vj.train.trainer import TrainConfig
+from vj.weights import read
 
 TALL, WIDE = SMALL.height, SMALL.width
 BANK = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
@@ -121,6 +123,12 @@ def test_it_is_sampled_at_the_same_part_of_a_pixel_as_the_picture():
     seen = mine.over(after)[0, 20, 20 : 2 * WIDE - 24] - larger(after.shown[0])[0, 0, 20, 20 : 2 * WIDE - 24].numpy()
     there = np.sin((np.arange(20, 2 * WIDE - 24) + 0.5) * 2 * np.pi / 8)
     assert np.abs(seen - there).max() < 0.05
+
+
+def test_what_stands_half_a_pixel_higher_has_its_detail_there():
+    world, mine = standing(), marked()
+    world.phase[..., 1] = 0.5
+    assert where(mine, world) == [(19, 40)]
 
 
 def test_what_came_out_from_behind_or_was_mended_has_none():
@@ -224,6 +232,12 @@ def test_its_outline_has_no_steps():
     rows, columns = slice(fine.top, fine.top + h), slice(0, w - 2 * fine.left)
     off = np.abs(fine.layers[3] - true)[:, fine.left : -fine.left].mean()
     assert off < 0.6 * np.abs(square[rows, columns] - true[:, fine.left : -fine.left]).mean()
+
+
+def test_its_outline_is_as_sharp_as_before_though_twice_as_large():
+    """About a fine px wide all around, 12 of them from the middle."""
+    cover = refined(Added(), disc(), np.full(3, 0.9, np.float32), np.full(3, 0.6, np.float32)).layers[3]
+    assert 0.5 < ((cover > 0.1) & (cover < 0.9)).sum() / (2 * np.pi * 12) < 1.2
 
 
 def test_nothing_has_no_detail():
@@ -338,6 +352,46 @@ def test_it_learns_what_the_small_picture_does_not_tell(tmp_path, monkeypatch):
     assert Generator(card, tensors).refine()
 
 
+def many_things(sprites) -> Things:
+    """Of the near band, on a canvas twice as large."""
+    many = lessons.FEW
+    belongs = torch.zeros(many, 2 * sprites.tall, 2 * sprites.wide, dtype=torch.bool)
+    belongs[:, 24:40, 2:14] = True
+    colours, ones = 0.5 * belongs[:, None].half().repeat(1, 3, 1, 1), torch.ones(many)
+    return Things(colours, belongs, torch.full((many,), 2), 6 * ones, ones, torch.ones(many, 9), torch.ones(3))
+
+
+def test_things_that_it_has_learnt_it_draws_from_then_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "PATCH", 12)
+    film = footage(40)
+    film, net = replace(film, fine=large_frames(tmp_path, film.frames)), start(film, config=SMALL)
+    monkeypatch.setattr(lessons, "find", lambda *_: many_things(net.sprites))
+    for knows in (False, True):
+        net.sprites.paces[2] = torch.tensor([3.0, 0.1]) * knows
+        learner = Learner(film, net, TrainConfig(only="finer", rate=3e-3))
+        learner.run(2)
+        assert ("things" in learner.trainer.losses) == knows == net.finer.draws(net.sprites)
+        if knows:
+            early = learner.trainer.losses["things"]
+            learner.run(80)
+            assert learner.trainer.losses["things"] < 0.7 * early
+    shown = Net(SMALL)
+    shown.load_state_dict(learner.publishable()[1])
+    assert shown.finer.draws(shown.sprites)
+
+
+def test_small_pictures_are_spoilt_as_the_networks_own_are(tmp_path):
+    """Some are softer, some have steps in their edges, and most are as they are."""
+    film = footage(40)
+    film = replace(film, fine=large_frames(tmp_path, film.frames))
+    mine = Learner(film, start(film, config=SMALL), TrainConfig(only="finer")).trainer._only
+    large = torch.rand(400, 3, 16, 16)
+    small = torch.nn.functional.avg_pool2d(large, 2)
+    rough = mine._spoilt(large).var((1, 2, 3)) / small.var((1, 2, 3))
+    assert 60 < int((rough < 0.98).sum()) < 140 and 60 < int((rough > 1.02).sum()) < 140
+    assert int(((rough - 1).abs() < 1e-6).sum()) > 150
+
+
 def test_without_large_frames_it_says_how_to_get_them(tmp_path):
     with pytest.raises(FootageError, match="twice as large: prepare the footage with `vj footage"):
         Learner(footage(), start(footage(), config=SMALL), TrainConfig(only="finer"))
@@ -351,8 +405,6 @@ def test_the_footage_that_it_learns_from_changes_nothing_else(tmp_path, weights)
     card, tensors = weights
     out = tmp_path / "w.safetensors"
     learn(film, out, steps=2, clock=lambda: 0.0, weights=(replace(card, step=5000), tensors), only="finer")
-    from vj.weights import read
-
     now = read(out)[1]
     kept = {name: part for name, part in tensors.items() if not name.startswith("finer.")}
     assert all(torch.allclose(now[name].float(), part.float(), atol=2e-2, rtol=2e-2) for name, part in kept.items())
@@ -363,8 +415,6 @@ def test_things_are_drawn_from_what_the_encoder_says_of_them_made_small():
     """A band's things, cut out twice as large: each in its window, beside what is told of it."""
     net = Net(SMALL)
     sprites, many = net.sprites, 3
-    from vj.train.things import Things
-
     belongs = torch.zeros(many, 2 * sprites.tall, 2 * sprites.wide, dtype=torch.bool)
     belongs[:, 24:40, 2:14] = True
     belongs[2, 24:40, 2:14] = False

@@ -233,6 +233,9 @@ def test_frames_are_kept_twice_as_large_where_they_are_asked_for(tmp_path):
         assert kept.fine[at].shape == (2 * H, 2 * W, 3) and np.abs(small - kept.frames[at]).mean() < 1.5
     other_way = np.abs(kept.fine[17][:, ::-1].astype(int) - kept.fine[17]).mean()
     assert np.abs(kept.fine[17].astype(int) - backward[17][:, ::-1]).mean() < 0.2 * other_way
+    film(tmp_path / "short.mp4", other)
+    footage.prepare([tmp_path / "short.mp4", tmp_path / "a.mp4"], tmp_path / "q", fine=True)
+    assert np.array_equal(footage.load(tmp_path / "q").fine[17], kept.fine[17]), "of what is left out nothing stays"
     footage.prepare([tmp_path / "a.mp4"], tmp_path / "p")
     assert footage.load(tmp_path / "p").fine is None
 

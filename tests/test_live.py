@@ -436,7 +436,8 @@ class Detailed(FakeGenerator):
 def test_detail_costs_neither_model_frames_nor_pictures(monkeypatch, software, model_ms, draws_ms, wanted, fine):
     screen, window, generator = Drawer(software), SimpleNamespace(rate=60.0, size=(640, 360)), Detailed()
     monkeypatch.setattr(live, "frame_seconds", lambda _: [model_ms / 1e3] * 3)
-    monkeypatch.setattr(live, "_drawing", lambda _screen, _window, picture, _look: draws_ms[picture.before.shape[0] > 24] / 1e3)
+    drawing = lambda screen, _, picture, _look: draws_ms[picture.before.shape[0] > 24] / 1e3 + (screen.used != "plain")  # noqa: E731
+    monkeypatch.setattr(live, "_drawing", drawing)
     live._refine(Settings(detail=wanted), generator, window, screen, 20.0)
     assert generator.fine == fine and generator.resets[-1:] in ([], [0])
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
+from types import SimpleNamespace
 
 import fakes
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 import small
 import soundfile
 
-from vj import cli
+from vj import cli, weights
 from vj.offline import spans
+from vj.opening import OfflineLearner
+from vj.render.screen import Screen
+from vj.train.learn import Check, Gate
 from vj.video import read_frames
 
 
@@ -62,6 +66,36 @@ def test_the_same_seed_is_the_same_film_and_another_is_not(things, tmp_path):
     assert np.array_equal(first, second) and not np.array_equal(first, other)
     pairs = zip(read_frames(tmp_path / "a.mp4"), read_frames(tmp_path / "b.mp4"), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(("words", "software", "used"), [
+    ((), True, "edge"), ((), False, "learnt"), (("--no-detail",), True, "learnt"), (("--upscaler", "learnt"), True, "learnt"),
+])  # fmt: skip
+def test_what_has_detail_is_not_also_enlarged_by_a_network_where_the_processor_draws(
+    things, tmp_path, monkeypatch, words, software, used
+):
+    """And it is what the film shows."""
+    card, tensors = weights.read(things / "small.safetensors")
+    last = "finer.picture.layers.3.weight"
+    weights.write(tmp_path / "w.safetensors", card, tensors | {last: 0.02 + tensors[last]})
+    chosen, seen, draw = [], [], Screen.draw
+    monkeypatch.setattr(Screen, "is_software", software)
+    monkeypatch.setattr(Screen, "use", lambda self, name: chosen.append(name))
+    monkeypatch.setattr(Screen, "draw", lambda self, p, *more, **how: seen.append(p) or draw(self, p, *more, **how))
+    given = ("--weights", str(tmp_path / "w.safetensors"), "--seconds", "0.1", "--no-learn")
+    assert render(things, tmp_path / "a.mp4", *given, *words) == 0
+    tall = small.SMALL.height * (1 if "--no-detail" in words else 2)
+    assert chosen == [used] and {picture.after.shape[0] for picture in seen if picture.time > 0} == {tall}
+
+
+def test_a_film_keeps_its_world_until_the_next_is_known(monkeypatch):
+    """What has been learnt meanwhile is not given, however good it is."""
+    good = Check(5.0, 1.0, True)
+    for may in (False, True):
+        student = SimpleNamespace(run=lambda steps: None, check=lambda: good, may_show=may)
+        student.publishable = lambda _: (fakes.FAKE_CARD, {})
+        given = OfflineLearner.__call__(SimpleNamespace(_learner=student, _gate=Gate(), _version=3), 2)
+        assert (given is not None) == may and (not may or given[0].version == 4)
 
 
 def test_learning_goes_by_the_shows_time(things, tmp_path, monkeypatch):

@@ -131,6 +131,13 @@ def test_blend_moves_fine_pictures_by_a_coarse_flow(run, at):
     assert np.abs(shown - bar(round(28 - 8 * at))).max() <= 3
 
 
+def test_blend_looks_as_far_aside_for_a_coarse_flow(run):
+    """Five of the flow's own px, which are ten of the pictures': what a bar has just uncovered is found to be its motion's."""
+    flow = np.zeros((12, 32, 2), np.float32)
+    flow[:, 10:13, 0] = -4.0  # a bar from x = 28 to 20
+    assert np.abs(blend(run, bar(28), bar(20), flow, 0.5) - bar(24))[:, 31:34].max() <= 3
+
+
 def test_blend_moves_down_as_the_flow_says(run):
     before, after = np.zeros((24, 24, 3), np.uint8), np.zeros((24, 24, 3), np.uint8)
     before[4:8], after[10:14] = 255, 255

@@ -15,6 +15,7 @@ from vj.model.sprites import Fine, Sprite
 
 THIN = 1e-3  # cover that is none
 UNSAMPLED, SHARPER = transport.QUARTERS.index(0), (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)  # of the phases; shares, see _as_steep
+UNSURE = 0.05  # of a cover that is none or all, so that edges are about a fine px wide
 MARGIN = 4  # px around a thing, where detail is made
 
 
@@ -120,10 +121,10 @@ def refined(net: Added, sprite: Sprite, ground: np.ndarray, light: np.ndarray) -
     before = (colours + ground[:, None, None] * (1 - cover)) * light[:, None, None]
     before = torch.from_numpy(before.astype(np.float32)).clamp(0, 1).to(net.layers[0].weight.device)
     drawn = net.enlarged(before[None])[0].clamp(0, 1).cpu().numpy()
-    sure = np.clip(cover, THIN, 1 - THIN)
+    sure = np.clip(cover, UNSURE, 1 - UNSURE)
     odds = torch.from_numpy(np.log(sure / (1 - sure)))[None, None]
     cover = torch.sigmoid(TIMES * larger(odds))[0].numpy()
-    cover = np.where(cover < THIN ** TIMES * 2, 0, cover)
+    cover = np.where(cover < UNSURE**TIMES * 2, 0, cover)
     colours = drawn / np.maximum(light, THIN)[:, None, None] - (1 - cover) * ground[:, None, None]
-    layers = np.concatenate([colours.clip(0, None) * (cover > THIN), cover]).astype(np.float32)
+    layers = np.concatenate([colours.clip(0, None) * (cover > 0), cover]).astype(np.float32)
     return sampled(Fine(layers, TIMES * int(top), TIMES * MARGIN), ground)
