@@ -22,7 +22,7 @@ from vj.model.sprites import Sprite
 from vj.model.world import Carried, World
 from vj.signals import Controls
 from vj.train import finer as lessons
-from vj.train.fine import Fine, Keeper, shrunk
+from vj.train.fine_frames import FineFrames, Keeper, shrunk
 from vj.train.learn import Learner, learn, start
 from vj.train.things import Things
 from vj.train.trainer import TrainConfig
@@ -297,7 +297,7 @@ def test_things_are_drawn_in_fine_px_or_refined(weights, monkeypatch, goes_with,
 
 
 # ----------------------------------------------------------------------------------------------------------- learning
-def large_frames(tmp_path, shown: np.ndarray) -> Fine:
+def large_frames(tmp_path, shown: np.ndarray) -> FineFrames:
     """Frames (N, H, W, 3) twice as large, with a line in each px that the small ones do not tell of."""
     with Keeper(tmp_path) as keeper:
         for frame in shown:
@@ -305,7 +305,7 @@ def large_frames(tmp_path, shown: np.ndarray) -> Fine:
             large[::2] += 20
             large[1::2] -= 20
             keeper.add(large.clip(0, 255).astype(np.uint8))
-    return Fine(tmp_path, len(shown), shown.shape[1:3])
+    return FineFrames(tmp_path, len(shown), shown.shape[1:3])
 
 
 def test_frames_twice_as_large_come_back_as_they_were_put_in(tmp_path):
@@ -318,14 +318,14 @@ def test_frames_twice_as_large_come_back_as_they_were_put_in(tmp_path):
         keeper.move(3, 1, True)
         keeper.move(4, 2, False)
         keeper.end(3)
-    large = Fine(tmp_path, 3, frames.shape[1:3])
+    large = FineFrames(tmp_path, 3, frames.shape[1:3])
     for place, frame in enumerate((frames[0], frames[3][:, ::-1], frames[4])):
         assert np.abs(shrunk(large[place]).astype(int) - frame).mean() < 6
     with pytest.raises(FootageError, match="vj footage --fine"):
-        Fine(tmp_path, 4, frames.shape[1:3])
+        FineFrames(tmp_path, 4, frames.shape[1:3])
     (tmp_path / "fine.bin").write_bytes(b"0" * (tmp_path / "fine.bin").stat().st_size)
     with pytest.raises(FootageError, match="damaged"):
-        Fine(tmp_path, 3, frames.shape[1:3])[0]
+        FineFrames(tmp_path, 3, frames.shape[1:3])[0]
 
 
 def test_it_learns_what_the_small_picture_does_not_tell(tmp_path, monkeypatch):

@@ -154,7 +154,7 @@ def _common(add: argparse.ArgumentParser) -> None:
     which.add_argument("--from-scratch", action="store_true", help="start from nothing, as in 2017")
     add.add_argument("--no-detail", action="store_true", help="pictures no larger than the network's own, before upscaling")
     add.add_argument("--upscaler", choices=("auto", "plain", "bicubic", "edge", "edge4", "learnt"),
-                     help="how the small picture becomes large; auto: the best in time, in a film learnt")  # fmt: skip
+                     help="how the small picture becomes large; auto: the best in time")  # fmt: skip
     add.add_argument("--seed", type=_whole(0, 2**31 - 1), metavar="N", help="the same seed, the same show")
     add.add_argument("--seconds", type=_number(0.1, 10**7), metavar="S", help="end after so many seconds")
     add.add_argument("--table", type=Path, metavar="FILE.toml", help="changes to what music and knobs do")

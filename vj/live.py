@@ -385,12 +385,17 @@ def _quietly(times: list[float]) -> float:
 
 def _model_rate(settings: Settings, generator, soft: bool = False) -> float:
     """Model frames a second, by a measurement of a few frames; the generator starts anew afterwards."""
+    rate, taken = _paced(settings, generator, soft)
+    log.info("model: %.1f ms a frame on %s, so %g frames a second", taken * 1e3, generator.device, rate)
+    return rate
+
+
+def _paced(settings: Settings, generator, soft: bool) -> tuple[float, float]:
+    """Model frames a second that leave time for the rest, and s that one takes."""
     taken = _quietly(frame_seconds(generator))
     generator.reset(settings.seed)
     rates = settings.slow_rates if generator.device == "cpu" else settings.fast_rates
-    rate = choose(rates, taken, settings.soft_model_share if soft else settings.model_share)
-    log.info("model: %.1f ms a frame on %s, so %g frames a second", taken * 1e3, generator.device, rate)
-    return rate
+    return choose(rates, taken, settings.soft_model_share if soft else settings.model_share), taken
 
 
 def _refine(settings: Settings, generator, window, screen: Screen, model_rate: float) -> None:
@@ -400,14 +405,13 @@ def _refine(settings: Settings, generator, window, screen: Screen, model_rate: f
     coarse = _still(generator, settings)
     if not generator.refine():
         return
-    taken, fine = _quietly(frame_seconds(generator)), _still(generator, settings)
-    rates = settings.slow_rates if generator.device == "cpu" else settings.fast_rates
-    costs = choose(rates, taken, settings.soft_model_share if screen.is_software else settings.model_share) < model_rate
+    rate, taken = _paced(settings, generator, screen.is_software)
+    costs = rate < model_rate
     if screen.is_software and not costs:
         screen.use("plain")
-        small, large = (_drawing(screen, window, picture, settings.look) for picture in (coarse, fine))
-        rates = (window.rate, *(r for r in settings.display_rates if r < window.rate))
-        costs = choose(rates, large, settings.soft_share) < min(choose(rates, small, settings.soft_share), settings.soft_rate)
+        drawn = (_drawing(screen, window, picture, settings.look) for picture in (coarse, _still(generator, settings)))
+        small, large = (choose(_rates(settings, window), seconds, settings.soft_share) for seconds in drawn)
+        costs = large < min(small, settings.soft_rate)
     generator.refine(not costs)
     log.info("detail: %.1f ms a frame with it, so %s", taken * 1e3, "without" if costs else "with")
 
@@ -424,7 +428,7 @@ def _display_rate(settings: Settings, window, screen: Screen, generator) -> floa
     picture = _still(generator, settings)
     own, soft = window.rate, screen.is_software
     share = settings.soft_share if soft else settings.display_share
-    rates = (own, *(r for r in settings.display_rates if r < own))
+    rates = _rates(settings, window)
     least = min(own, settings.soft_rate) if soft else own  # better upscaling may bring it down to this
     best = None
     for name in UPSCALERS if settings.upscaler == "auto" else (settings.upscaler,):  # from the cheapest on
@@ -446,6 +450,11 @@ def _display_rate(settings: Settings, window, screen: Screen, generator) -> floa
         screen.use(best[1])
     window.rate = best[0]
     return best[0]
+
+
+def _rates(settings: Settings, window) -> tuple[float, ...]:
+    """Pictures a second to choose from: the monitor's own, and what is less."""
+    return (window.rate, *(rate for rate in settings.display_rates if rate < window.rate))
 
 
 def _drawing(screen: Screen, window, picture: Picture, look: int) -> float:

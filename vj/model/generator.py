@@ -148,7 +148,8 @@ class Generator:
         return ModelFrame(_pixels(picture), flow, self.version, self.view, fine)
 
     def refine(self, fine: bool = True) -> bool:
-        """Whether frames have their detail from now on: where it is asked for, and the weights know any."""
+        """Whether frames have their detail from now on: where it is asked for, and the weights know any. Things that are under
+        way without any are missing in it: for a world that begins, or reset it."""
         fine = fine and self.net.finer.known
         self._detail = Detail(self.net.finer.picture) if fine else None
         self.passing.finer = self.net.finer if fine else None

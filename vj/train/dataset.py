@@ -48,7 +48,7 @@ class Dataset:
 
     frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share of each clip that
     training never sees, in PIECES from all over it (`held`); `targets` (n,) are the frames that it may foretell; fine: the frames
-    twice as large, a vj.train.fine.Fine, if there are any.
+    twice as large, a vj.train.fine_frames.FineFrames, if there are any.
     FootageError if no clip is long enough for one window.
     """
 

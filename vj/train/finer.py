@@ -1,5 +1,5 @@
-"""How `vj.model.finer` learns, from the footage's frames twice as large (vj.train.fine): what to add to a picture, and how the
-things that the network knows look in fine px.
+"""How `vj.model.finer` learns, from the footage's frames twice as large (vj.train.fine_frames): what to add to a picture, and
+how the things that the network knows look in fine px.
 
 What cannot be told from the small picture would be drawn as its mean, so critics of patches look on (vj.train.patches). Things
 are cut out of the large frames as out of small ones (vj.train.things); what the encoder says of them, made small, is what

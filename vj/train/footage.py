@@ -19,7 +19,7 @@ from vj.errors import FootageError
 from vj.signals import CONTROL_NAMES
 from vj.train import large as pictures
 from vj.train import measure
-from vj.train.fine import PLACES, TIMES, Fine, Keeper, shrunk
+from vj.train.fine_frames import PLACES, TIMES, FineFrames, Keeper, shrunk
 from vj.train.sources import Source, find, open_all, slowed
 from vj.view import View
 
@@ -57,7 +57,7 @@ class Footage:
     card: FootageCard
     frames: np.ndarray  # uint8 (N, H, W, 3) RGB, a memmap
     controls: np.ndarray  # float32 (N, 6): how frame t is reached from t - 1, in the order of CONTROL_NAMES
-    fine: Fine | None = None  # the frames twice as large, if they were kept
+    fine: FineFrames | None = None  # the frames twice as large, if they were kept
 
     @property
     def clips(self) -> list[tuple[int, int]]:
@@ -121,7 +121,7 @@ def load(folder: Path) -> Footage:
         controls = np.load(folder / "controls.npy", allow_pickle=False)
         if controls.shape != (card.count, len(CONTROL_NAMES)) or not np.isfinite(controls).all():
             raise ValueError("controls.npy does not fit its card")
-        large_frames = Fine(folder, card.count, shape[1:3]) if (folder / PLACES).is_file() else None
+        large_frames = FineFrames(folder, card.count, shape[1:3]) if (folder / PLACES).is_file() else None
     except FileNotFoundError:
         raise FootageError(f"{folder} is no prepared footage: make it with `vj footage VIDEO... -o {folder}`.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -133,7 +133,7 @@ class Trainer:
         self._brightens = torch.optim.AdamW(self.net.light.parameters(), DAYLIT, betas=(0.9, 0.99))
 
     def run(self, steps: int) -> dict[str, float]:
-        """`steps` training steps; the running mean of each part of the loss."""
+        """`steps` training steps, or lessons of `whole` in their place; the running mean of each part of the loss."""
         for _ in range(steps):
             with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
                 torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.rough.generator)))

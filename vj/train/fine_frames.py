@@ -11,7 +11,7 @@ import numpy as np
 from vj.errors import FootageError
 
 PICTURES, PLACES = "fine.bin", "fine.npy"  # in a prepared folder
-TIMES = 2  # as large as the frames
+TIMES = 2  # as large as the frames, as in vj.model.finer
 JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
@@ -45,8 +45,8 @@ class Keeper:
         del self._places[count:]
 
 
-class Fine:
-    """Reads them: fine[t] is frame t, uint8 (2 H, 2 W, 3) RGB."""
+class FineFrames:
+    """Reads them: [t] is frame t, uint8 (2 H, 2 W, 3) RGB."""
 
     def __init__(self, folder: Path, count: int, size: tuple[int, int]):
         """count of frames, and their size (H, W) px. FootageError if they do not fit these."""
