@@ -13,7 +13,7 @@ from vj.errors import FootageError
 from vj.model import planes
 from vj.model import world as worlds
 from vj.model.generator import Generator
-from vj.model.land import KNOWN, LONG, NEW, SEEN, Land, shine
+from vj.model.land import KNOWN, LONG, NEW, SEEN, Land, levels, shine
 from vj.model.latents import CELL, LATER, STEPS, Velocity, Way
 from vj.model.laying import Laying
 from vj.model.net import Net
@@ -571,8 +571,10 @@ def test_what_enters_has_grain_of_its_own():
     assert (strip[:, : TALL // 2] == 1).all()
 
 
-def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
+@pytest.mark.parametrize("holds_all", [False, True])
+def test_a_slow_row_is_the_mean_of_what_entered_meanwhile(holds_all):
     net = knowing(Net(SMALL)).land
+    net.lasts.fill_(4.0 * holds_all)
     net.paces[0], net.paces[1] = 0.25, 0.5
     laying = Laying(net)
     laying.turn(torch.ones(1, 3, TALL, WIDE), 0.0)
@@ -581,7 +583,7 @@ def test_a_slow_row_is_the_mean_of_what_entered_meanwhile():
     opened = torch.ones(1, 1, TALL, 16, dtype=torch.bool)
     strip = laying.fill(torch.ones(1, 3, TALL, WIDE), opened)[0, 0] / laying._light[0, 0]
     whole = lambda start, stop: np.interp(np.linspace(start, stop, 4001), np.arange(60), np.arange(60.0) ** 2).mean()  # noqa: E731
-    long = SMOOTH
+    long = SMOOTH[holds_all]
     assert strip[0, -1] == pytest.approx(whole(40 - 4 * long, 40), rel=1e-3)
     assert strip[1, -1] == pytest.approx(whole(40 - 2 * long, 40), rel=1e-3)
     assert strip[0, -3] == pytest.approx(whole(32 - 4 * long, 32), rel=1e-3) and strip[TALL - 1, -1] == 1600
@@ -636,3 +638,34 @@ def test_what_is_told_is_learnt_beside_what_enters(monkeypatch):
         assert asked[0].shape[1:] == (3, NEW)
         seen = torch.cat(asked)
         assert not seen[:, :2].any() and (float(seen[:, 2].max()) == pytest.approx(0.7, abs=1e-3)) == judged
+
+
+def test_motions_are_those_of_the_rows_if_they_are_not_too_many():
+    few = torch.tensor([2.0, 0.0, 0.5, 2.0, 0.5])
+    assert levels(few, 5).tolist() == [[0, 0], [0.5, 0], [2, 0], [2, 0], [2, 0]]
+    many = torch.linspace(0, 3, 40)
+    told = levels(many, 16)
+    assert told.shape == (16, 2) and told[0, 0] == 0 and float(told[-1, 0]) == 3 and (told[:, 0].diff() > 0).all()
+    assert told[1, 0] < 0.1 and float((told[:, 0, None] - many).abs().amin(0).max()) < 0.2
+
+
+def test_what_is_far_is_learnt_beside_what_is_near():
+    """In one lesson, each of its rows from its own picture, from anywhere in it."""
+    near, far, told = torch.zeros(SEEN, TALL, 600), torch.zeros(SEEN, TALL, 700), torch.zeros(3, 600)
+    near[:] = torch.arange(600) / 600 + 1
+    far[:] = -torch.arange(700) / 700 - 1
+    kinds = torch.where(torch.arange(TALL) < 8, 2.0, 0.0)
+    lands = Lands([near], torch.ones(TALL), torch.zeros(TALL, 2), [told], 0.5, torch.full((3,), 6.0), kinds, {2: [far]})
+    net = Net(SMALL).land
+    mine, seen = Lessons(net, lands, Roughness()), []
+    mine.count(net)
+    assert net.kinds == [0, 2] and (net.longs[:8] == 16).all() and (net.longs[8:] == 1).all()
+    packed = net.packed
+    net.packed = lambda pictures, kind: seen.append((pictures, kind)) or packed(pictures, kind)
+    mine.grade(0.0)
+    mine.grade(1.0)
+    assert {kind for _, kind in seen} == {0}
+    for pictures, _ in seen:
+        assert (pictures[:, 0, :8] < -0.8).all() and (pictures[:, 0, 8:] > 0.8).all()
+    begins = torch.cat([pictures[:, 0, 0, 0] for pictures, _ in seen])
+    assert begins.max() - begins.min() > 0.5, "not always the same beside the same"

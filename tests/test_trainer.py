@@ -257,7 +257,7 @@ def test_learn_writes_weights_that_can_be_read(tmp_path):
 @pytest.fixture(name="in_order")
 def _in_order(monkeypatch):
     """Ordinary steps are taken from the first on, also where a clip would be cut out first (see test_whole.py)."""
-    monkeypatch.setattr(whole.Whole, "comes_first", False)
+    monkeypatch.setattr(whole.Whole, "comes_first", lambda self, fledged: False)
 
 
 @pytest.mark.usefixtures("in_order")

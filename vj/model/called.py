@@ -23,6 +23,8 @@ TOLD = 1.0  # the entry control that is told where something is to enter
 WEAK, COMPARED = 0.7, 12  # of what those last made have in the middle, a strength that is too weak to be called in
 JOINED, FEWEST = 1.5, 2  # frames at speed 1 in which the two are joined; columns at least
 LATEST = 0.5  # of a stretch: by then what is to enter must
+REST = CELL  # columns that enter of a stretch before another of its band, or of a farther one, may take its place: pieces of
+# stretches would be a comb
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,19 @@ class Calls:
         self._last: list[Stretch | None] = [None for _ in BANDS]
         self._strengths = [deque(maxlen=COMPARED) for _ in BANDS]  # of those last made
         self._making: tuple[int, torch.Tensor, Way] | None = None
+        self._since = np.full(len(BANDS), np.inf)  # columns since one of the band, or a nearer one, was called in
 
     def turn(self, scroll: Scroll, controls: np.ndarray) -> None:
         """A frame further under these controls (6,): what they let in comes next. Where none waits, drums being quicker, what
-        came last comes again; the very first is made now, which takes as long as a frame or two, and is taken as it is."""
+        came last comes again, once some of it is in; the very first is made now, which takes as long as a frame or two, and is
+        taken as it is."""
         self._entering.lasts = self.net.lasts.cpu().numpy()  # newer weights may have come
-        begins = np.flatnonzero(self._entering.turn(controls))
+        self._since += float(controls[0]) / float(self.net.unit)
+        begins = np.flatnonzero(self._entering.turn(controls) & (self._since >= REST))
         if not len(begins):
             return
         band = int(begins[-1])  # the nearest
+        self._since[: band + 1] = 0
         while not self._ready[band] and self._last[band] is None:
             self._go_on(scroll, band)
         ready = self._ready[band]

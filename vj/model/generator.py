@@ -101,7 +101,6 @@ class Generator:
         self.dice.seed(seed)
         self.passing.seed(seed)
         self.laying.seed(seed)
-        self._enters: torch.Tensor | None = None  # (H,) motion classes of what enters, where those are known
         chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
@@ -124,9 +123,8 @@ class Generator:
         self.passing.drawn = self._detail is not None and net.finer.draws(self.exact.sprites)
         self.passing.turn(world.shown[0], told, busy)
         if whole and net.land.holds_all:
-            world = world if world.inert else inertia.begin(net, world)
-            self._enters = inertia.as_one(net, *self.laying.enters(), self._enters)
-            carried = inertia.carry(net, world, told, self._quiet, self._enters)
+            world = world if world.inert else inertia.begin(world)
+            carried = inertia.carry(net, world, told, self._quiet)
         else:
             world = inertia.end(world) if world.inert else world
             carried = worlds.carry(net, world, told, code, self._quiet, alone=whole)

@@ -7,8 +7,9 @@ move, nothing would be seen in so few frames but a part of a cloud: their rows h
 which is some frames long. The world moves each row on as the trunk says; here is only what comes in (vj.model.scroll). Learnt
 from what entered in the footage, what stood before it taken away (vj.train.lands, vj.train.land).
 
-Where things cannot be told from the land, they are in it (vj.train.slits): then it is told what is to enter, too, and how many
-frames a column is hangs on the footage.
+Where things cannot be told from the land, they are in it (vj.train.slits): then it is told what is to enter, too, how many
+frames a column is hangs on the footage, and rows that are slow have columns 4, 16 or 64 times as long; in one picture columns of
+all stand side by side, which come from different moments.
 
 Sources: see vj.model.latents; a slit-scan, as of a photo finish.
 """
@@ -21,11 +22,10 @@ from vj.model import planes
 from vj.model.latents import CELL, Decoder, Encoder, Velocity
 from vj.signals import BANDS
 
-SEEN = 4  # channels: colours in the picture's mean, and how fast what stands there goes, times the pace of its row
+SEEN = 4  # channels: colours in the picture's mean, and 1
 WIDTHS, LATENTS, WIDTH = (16, 32, 48), 8, 64  # see vj.model.latents
 KNOWN, NEW = 4, 12  # cells of a picture that have been before, and that are new
-SLOWLY, LONG = 1.0, 4  # px a frame at speed 1, slower than which rows are slow; frames at speed 1 of a column of theirs
-QUICKEST = 1.6  # times the pace of the quickest row that anything goes, at most
+SLOWLY, LONG = 1.0, 4  # px a column, slower than which rows are slow; times as long a column is of each slower kind of rows
 DARK = 0.05  # the least of a mean colour, 0..1
 MIDDLING, CONTRAST, BRIGHTEST = 0.8, 1.2, 3.0  # of what is seen: what is told as 0, how strongly; at most
 
@@ -41,7 +41,7 @@ class Land(nn.Module):
         self.velocity = Velocity(LATENTS, WIDTH, 1, LATENTS + 1 + len(BANDS))
         self.register_buffer("grain", torch.zeros(height, planes.GRAINS))  # what is finer than columns, see planes.grained
         self.register_buffer("paces", torch.zeros(height))  # px a column of each row's land; all 0: knows none
-        self.register_buffer("slow", torch.zeros(height))  # 1: of those rows that have a picture of their own
+        self.register_buffer("slow", torch.zeros(height))  # 0: in the quick picture; 1..: in that whose columns are LONG ** 1..
         self.register_buffer("bank", torch.zeros(classes, 2))  # px a frame at speed 1 that what is in it may go, if it holds all
         self.register_buffer("unit", torch.ones(1))  # frames at speed 1 of a column
         self.register_buffer("lasts", torch.zeros(len(BANDS)))  # frames at speed 1 that things in it take to enter; 0: none are
@@ -61,14 +61,25 @@ class Land(nn.Module):
         """From now on it makes none: there is other footage."""
         self.paces.zero_()
 
-    def rows(self, slow: bool) -> torch.Tensor:
-        """Which rows are in the picture of the slow ones, or in the other: (H,) bool."""
-        return (self.slow > 0) == slow
+    @property
+    def kinds(self) -> list[int]:
+        """The kinds of rows that there are, quick ones first; each has a picture of its own, of columns LONG ** kind as long."""
+        return sorted({int(kind) for kind in self.slow.tolist()})
 
-    def packed(self, seen: torch.Tensor, slow: bool) -> torch.Tensor:
-        """What is seen (B, SEEN, H, w) of those rows -> (B, SEEN, tall, w), as encoder takes it."""
+    def rows(self, kind: int) -> torch.Tensor:
+        """Which rows are of this kind: (H,) bool."""
+        return self.slow == kind
+
+    @property
+    def longs(self) -> torch.Tensor:
+        """(H,) times `unit` that a column of each row is."""
+        return float(LONG) ** self.slow
+
+    def packed(self, seen: torch.Tensor, kind: int) -> torch.Tensor:
+        """What is seen (B, SEEN, H, w) of those rows -> (B, SEEN, tall, w), as encoder takes it: of others nothing, but where all
+        that enters is in the land, any columns of theirs stand beside those of one kind."""
         below = seen[:, :, -1:].expand(-1, -1, self.tall - self.height, -1)
-        mine = F.pad(self.rows(slow), (0, self.tall - self.height), value=not slow)
+        mine = F.pad(self.rows(kind), (0, self.tall - self.height), value=kind == 0) | self.holds_all
         return (torch.cat([seen, below], 2) - MIDDLING) * CONTRAST * mine[:, None]
 
     def unpacked(self, drawn: torch.Tensor) -> torch.Tensor:
@@ -87,14 +98,17 @@ class Land(nn.Module):
 
 
 def steady(colours: torch.Tensor) -> torch.Tensor:
-    """(..., 3, H, w) as it is seen if all goes as its row does: (..., SEEN, H, w)."""
+    """(..., 3, H, w) as it is seen: (..., SEEN, H, w)."""
     return torch.cat([colours, torch.ones_like(colours[..., :1, :, :])], -3)
 
 
 def levels(paces: torch.Tensor, count: int) -> torch.Tensor:
-    """Motions (count, 2) for rows that go so fast, paces (H,) px a frame at speed 1, and for what is quicker; slow ones are told
-    apart as finely as quick ones, see vj.train.measure.motions."""
-    across = QUICKEST * paces.max() * (torch.arange(count) / (count - 1)).to(paces) ** 1.5
+    """Motions (count, 2) for rows that go so fast, paces (H,) px a frame at speed 1: theirs, or, if those are too many, some from
+    none to the quickest, slow ones told apart as finely as quick ones."""
+    across = paces.unique()
+    if len(across) > count:
+        across = paces.max() * (torch.arange(count) / (count - 1)).to(paces) ** 1.5
+    across = torch.cat([across, across[-1:].expand(count - len(across))])
     return torch.stack([across, torch.zeros_like(across)], 1)
 
 

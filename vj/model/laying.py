@@ -45,8 +45,7 @@ class Laying:
             self._light, self._kind = shine(lattice), self._now
             even = lattice / self._light
             self._rows, self._wide = even.mean(3), lattice.shape[3]
-            kinds = [slow for slow in (False, True) if self.net.rows(slow).any()]
-            self.scrolls = [Scroll(self.net, even, slow, self._random, self._goes) for slow in kinds]
+            self.scrolls = [Scroll(self.net, even, kind, self._random, self._goes) for kind in self.net.kinds]
             self._calls = Calls(self.net, self._random) if self.net.holds_all else None
         gone = speed / float(self.net.unit)
         for each in self.scrolls:
@@ -84,14 +83,6 @@ class Laying:
         grain = torch.from_numpy(self._random.standard_normal((1, planes.GRAINS, *strip.shape[2:]), np.float32)).to(moved.device)
         rough = planes.grained(self.net.grain.T[None, :, :, None], grain)
         return torch.where(opened, ((made + rough) * self._light).clamp(min=0), strip)
-
-    def enters(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """How fast what enters now goes, (H,) px a frame at speed 1, and its colours (3, H) in the picture's mean."""
-        paces, colours = self.net.paces / self.net.unit, torch.ones(3, self.net.height, device=self.net.paces.device)
-        for each in self.scrolls:
-            paces[each.rows] *= each.apart[:, 0]
-            colours[:, each.rows] = each.entered(1)[0, :3, :, 0]
-        return paces, colours
 
     def _goes(self, rows: torch.Tensor, made: torch.Tensor, long: int, off: torch.Tensor) -> torch.Tensor:
         """By what the colours of these rows (n,) are to change, of which made (3, n, columns), each so many frames long, comes in

@@ -16,11 +16,12 @@ from vj.model.latents import CELL, Way
 
 ENTERED = 48  # columns kept that have entered: slow rows still need them
 BEHIND = 2  # columns of slow rows' that may be late: nobody sees it
-SLOWEST, SMOOTH, LONGEST = 0.02, 3.0, 24.0  # px a column: what is slower counts as this; px of a slow row of which each is the
-# mean, and columns at most
-WILD = 1.25  # of the noise it is made of: at 1 hedges and hills are paler than in the footage
-APART, ALIKE = (0.3, 3.0), 0.15  # times as fast as most in its row that a thing may go; so near to 1 it goes as they do
+SLOWEST, LONGEST = 0.02, 24.0  # px a column: what is slower counts as this; columns of which a px is the mean, at most
+# Of land alone, and where all that enters is in it: px of a slow row of which each is the mean; of the noise it is made of, for
+# at 1 hedges and hills are paler than in the footage.
+SMOOTH, WILD = (3.0, 1.0), (1.25, 1.0)
 NEAR = 6  # rows on either side in which what goes on and what comes instead may be joined
+SEAM, FADES = 4, 24  # columns by which it is seen that what follows has another colour, and over how many that goes by
 BEFORE, LATE = 8, 3  # cells that are drawn again with what follows; and drawn last, for how they look hangs on what follows
 
 Goes = Callable[[torch.Tensor, torch.Tensor, int, torch.Tensor], torch.Tensor]
@@ -29,14 +30,15 @@ Goes = Callable[[torch.Tensor, torch.Tensor, int, torch.Tensor], torch.Tensor]
 class Scroll:
     """One picture of what enters, without end, in the picture's mean colour."""
 
-    def __init__(self, net: Land, even: torch.Tensor, slow: bool, random: np.random.Generator, goes: Goes):
-        """It goes on from what is in sight, even (1, 3, H, W), as if that had entered before now. slow: of the slow rows; goes:
-        Laying._goes."""
-        self.net, self._slow, self._random, self._goes = net, slow, random, goes
-        self.long, self.least = (LONG, -BEHIND) if slow else (1, 1)  # frames at speed 1 of a column; the fewest columns ahead
-        self.rows = torch.nonzero(net.rows(slow))[:, 0]
+    def __init__(self, net: Land, even: torch.Tensor, kind: int, random: np.random.Generator, goes: Goes):
+        """It goes on from what is in sight, even (1, 3, H, W), as if that had entered before now. kind: of which rows, see
+        Land.kinds; goes: Laying._goes."""
+        self.net, self._kind, self._random, self._goes = net, kind, random, goes
+        self.long, self.least = LONG**kind, -BEHIND if kind else 1  # units of a column; the fewest columns ahead
+        self.rows = torch.nonzero(net.rows(kind))[:, 0]
         columns = torch.arange(KNOWN * CELL - 1, -1, -1, device=even.device)
-        x = (even.shape[3] - 1 - columns * self.long * net.paces[:, None]).clamp(min=0)
+        long = net.longs[:, None] if net.holds_all else self.long
+        x = (even.shape[3] - 1 - columns * long * net.paces[:, None]).clamp(min=0)
         entered = even[:, :, torch.arange(x.shape[0], device=even.device)[:, None], x.round().long()]
         self._off = torch.zeros(3, len(self.rows), 1, device=even.device)  # by what the last column's colours were changed
         self._follow(steady(entered[0]), KNOWN * CELL - 1)
@@ -45,7 +47,7 @@ class Scroll:
         """This (SEEN, H, n) enters, of which column `at` is at the leading edge, and what is made next goes on from its end."""
         end = torch.cat([ahead[..., -KNOWN * CELL :], ahead[..., -1:].expand(-1, -1, CELL)], 2)
         # (1, LATENTS, h, BEFORE or fewer) the last cells
-        self.cells = self.net.encoder(self.net.packed(end[None], self._slow))[..., :KNOWN]
+        self.cells = self.net.encoder(self.net.packed(end[None], self._kind))[..., :KNOWN]
         self._way: Way | None = None
         self._late = LATE * CELL  # columns that the next picture brings less than it has cells for
         self.lay(ahead, at)
@@ -77,19 +79,11 @@ class Scroll:
 
     def entered(self, wide: int) -> torch.Tensor:
         """Its rows in the last px, so many of them, of the picture: (1, SEEN, rows, wide)."""
-        pace = self.long * self.net.paces[self.rows, None]
-        if self.net.holds_all:
-            pace = pace * self.apart
-        pace = pace.clamp(min=SLOWEST)
+        pace = (self.long * self.net.paces[self.rows, None]).clamp(min=SLOWEST)
         columns = self.at - torch.arange(wide - 1, -1, -1, device=pace.device) / pace
         columns = columns.clamp(max=self.ahead.shape[2] - 1)  # slow rows may be late
-        long = (SMOOTH / pace).clamp(max=LONGEST)  # a px of a slow row is the mean of what enters with it
+        long = (SMOOTH[self.net.holds_all] / pace).clamp(max=LONGEST)  # a px of a slow row is the mean of what enters with it
         return torch.where(pace < 1, self._mean(columns - long, columns), self._between(self.ahead, columns))[None]
-
-    @property
-    def apart(self) -> torch.Tensor:
-        """How fast goes what enters now in its rows, times their pace: (rows, 1)."""
-        return snapped(self._between(self.ahead[3:], self.ahead.new_full((1, 1), self.at))[0])
 
     def _between(self, picture: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         """Its rows of a picture (C, H, n) at columns (rows, S) that need not be whole -> (C, rows, S)."""
@@ -107,25 +101,25 @@ class Scroll:
         if self._way is None:
             known = self.cells[..., -KNOWN:]
             shape = (*known.shape[:3], KNOWN + NEW)
-            noise = WILD * torch.from_numpy(self._random.standard_normal(shape, np.float32)).to(known.device)
-            self._way = Way(self.net.velocity, noise, noise.new_full((1, 1), float(self._slow)), self.net.beside(known))
+            noise = WILD[self.net.holds_all] * torch.from_numpy(self._random.standard_normal(shape, np.float32)).to(known.device)
+            told = noise.new_full((1, 1), 0.0 if self.net.holds_all else self._kind)
+            self._way = Way(self.net.velocity, noise, told, self.net.beside(known))
         if self._way.go_on():
             return
         cells = torch.cat([self.cells, self._way.x[..., KNOWN:]], 3)
         drawn = self.net.unpacked(self.net.decoder(cells))[0, ..., : -LATE * CELL]
         kept, follow = max(0, int(self.at) - ENTERED), drawn.shape[2] - (NEW * CELL - self._late)
         made = drawn[..., follow:].clone()
+        if self.net.holds_all:
+            differ = self.ahead[:3, :, -SEAM:].mean(2) - drawn[:3, :, follow - SEAM : follow].mean(2)
+            differ[:, self.rows] -= self._off[..., 0]
+            fade = torch.linspace(1, 0, FADES + 1, device=made.device)[1:]
+            made[:3, :, :FADES] += differ[..., None] * fade[: made.shape[2]]
         goes = self._goes(self.rows, made[:3, self.rows], self.long, self._off)
         made[:3, self.rows] += torch.lerp(self._off, goes, torch.linspace(0, 1, made.shape[2] + 1, device=made.device)[1:])
         self._off = goes
         self.lay(torch.cat([self.ahead[..., kept:], made], 2), self.at - kept)
         self.cells, self._way, self._late = cells[..., -BEFORE:], None, 0
-
-
-def snapped(apart: torch.Tensor) -> torch.Tensor:
-    """How many times as fast as most in its row a thing goes: not wildly, and just as they do where it is nearly so."""
-    apart = apart.clamp(*APART)
-    return torch.where((apart - 1).abs() < ALIKE, 1, apart)
 
 
 def joined(old: torch.Tensor, new: torch.Tensor, wide: int, last: int) -> torch.Tensor:

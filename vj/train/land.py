@@ -5,6 +5,9 @@ Sources: as of vj.train.sprites; what is known beside is told a little wrongly, 
 augmentation, Ho et al. 2022, cascaded diffusion).
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,14 +22,15 @@ from vj.train.lands import Lands, find
 from vj.train.patches import CRITICAL, GREEN, Critic
 from vj.train.roughness import Roughness
 
-EACH, WIDE, ENDLESS = 16, 64, 32  # stretches of a step, to be drawn, and their columns; to be made out of noise
+EACH, WIDE, ENDLESS = (16, 8), 64, (32, 16)  # stretches of a step, to be drawn, and their columns; to be made out of noise: of
+# land alone, and where all is in it, which is known from a clip of seconds, and so the sooner by many small steps
 LOOKS = 0.2  # share of the way in which it learns what land is, if it does not know yet
 BLURRED, SPOILT, MISTOLD = 0.15, 0.03, 0.06  # noise on what is told of it, to draw it, and to make it; on what is known, at most
 UNTOLD = 0.1  # share of the stretches of which nothing is told: where nobody says, all may enter that does
-SELDOM = 2  # lessons in making, in one of which it goes on learning to draw, where it is only now learning what land is
+SELDOM = (2, 3)  # lessons in making, in one of which it goes on learning to draw, where it is only now learning what land is
 SLOPES = 0.5  # weight of what is beside each other, against what is there
 TINTED = 0.03  # standard deviation of each colour, by stretch
-SHIFTS = (0, 2, 4, 6)  # columns by which cells are laid otherwise
+SHIFTS, ANEW = (0, 2, 4, 6), 2  # columns by which cells are laid otherwise; how often, where what stands beside them may differ
 EARLY = -0.2  # of the logit of the times, mean
 STRETCH = (KNOWN + NEW + 3) * CELL  # columns of a stretch, fewer of which are too few
 FEWEST = 4 * (KNOWN + NEW) * CELL  # columns of all stretches, fewer of which it is not learnt from
@@ -47,23 +51,29 @@ class Lessons:
                 "bring longer takes, and weights that know its motions."
             )
         self._looks = not net.known
-        self._draws = self._looks or lands.told is not None  # where things are in it there is more to draw
-        slow = [F.avg_pool1d(picture.float().flatten(0, 1), LONG).unflatten(0, (SEEN, -1)).half() for picture in pictures]
-        slow = [picture for picture in slow if picture.shape[2] >= STRETCH and lands.told is None]
-        self._slow = ((lands.paces < SLOWLY) & bool(slow)).float()
-        # Of the slow rows, and so of whether it is them.
-        self._pictures = {False: pictures, True: [*slow, *(picture.flip(2) for picture in slow)]}
-        self._told = {False: told, True: [torch.zeros(len(BANDS), picture.shape[2]) for picture in self._pictures[True]]}
-        self._pictures = {kind: some for kind, some in self._pictures.items() if ((self._slow > 0) == kind).any()}
-        self._latents: dict[bool, list[torch.Tensor]] | None = None
+        self._all = lands.told is not None
+        self._draws = self._looks or self._all  # where things are in it there is more to draw
+        self._pictures, self._beside = {0: pictures}, {}  # of rows of each kind; those that are learnt beside quick ones
+        if not self._all:
+            slow = [F.avg_pool1d(picture.float().flatten(0, 1), LONG).unflatten(0, (SEEN, -1)).half() for picture in pictures]
+            slow = [picture for picture in slow if picture.shape[2] >= STRETCH]
+            self._pictures[1] = [*slow, *(picture.flip(2) for picture in slow)]
+            self._slow = ((lands.paces < SLOWLY) & bool(slow)).float()
+        else:
+            self._beside = {kind: some for kind, some in lands.others.items() if some}
+            self._slow = torch.zeros_like(lands.paces) if lands.kinds is None else lands.kinds
+        self._pictures = {kind: some for kind, some in self._pictures.items() if (self._slow == kind).any()}
+        self._told = {kind: [torch.zeros(len(BANDS), each.shape[2]) for each in some] for kind, some in self._pictures.items()}
+        self._told |= {0: told}
+        self._latents: dict[int, list[torch.Tensor]] | None = None
         self._given = self._shown = 0  # lessons in making, and in drawing
-        self.critic = Critic(SEEN, rough) if lands.told is not None else None
+        self.critic = Critic(SEEN, rough) if self._all else None
 
     @classmethod
     def of(cls, net: Net, data: Dataset, rough: Roughness) -> "Lessons":
         """In all that enters in this footage. The network knows its motions, and whether things are in its land."""
         if net.land.holds_all:
-            return cls(net.land, slits.find(data.frames, data.controls, data.training), rough)
+            return cls(net.land, slits.find(data.frames, data.controls, data.training, data.rays), rough)
         return cls(net.land, find(net, data.frames, data.controls, data.training), rough)
 
     @torch.no_grad()
@@ -87,18 +97,20 @@ class Lessons:
         if self._latents is None:  # from now on what land is keeps its meaning
             with torch.no_grad():
                 self._latents = {kind: self._laid(kind) for kind in self._pictures}
-        some = ENDLESS // len(self._latents)
+        some = ENDLESS[self._all] // len(self._latents)
         land = torch.cat([self._some(latents, some, KNOWN + NEW) for latents in self._latents.values()])
         parts = {"velocity": self._made(land, torch.tensor([[float(kind)] for kind in self._latents for _ in range(some)]))}
         self._given += 1
-        return parts | (self._drawn() if self._draws and self._given % SELDOM == 0 else {})
+        return parts | (self._drawn() if self._draws and self._given % SELDOM[self._all] == 0 else {})
 
     def _drawn(self) -> dict[str, torch.Tensor]:
         """How ill land is drawn; and how easily that is found, where things are in it."""
         parts, net = [], self.net
         for kind, pictures in self._pictures.items():
-            some = EACH // len(self._pictures)
-            parts.append(net.packed(self._some(pictures, some, WIDE) * (1 + TINTED * self._tints(some)), kind))
+            some = EACH[self._all] // len(self._pictures)
+            take = partial(self._some, count=some, wide=WIDE)
+            seen = self._beside_others(take(pictures), take)
+            parts.append(net.packed(seen * (1 + TINTED * self._tints(some)), kind))
         land = torch.cat(parts)
         latents = net.encoder(land)
         drawn = net.decoder(latents + BLURRED * self.rough.grain(latents))
@@ -108,18 +120,32 @@ class Lessons:
         found = self.critic.says(drawn, land, torch.ones_like(land[:, :1, ::2, ::2]))
         return {"land": _off(drawn, land)} | ({"texture": CRITICAL * found} if self._shown > GREEN else {})
 
-    def _laid(self, slow: bool) -> list[torch.Tensor]:
+    def _laid(self, kind: int) -> list[torch.Tensor]:
         """What pictures are, each cell with what was told when it entered (LATENTS + bands, h, n), laid by several columns
         otherwise."""
         laid = []
-        for picture, told in zip(self._pictures[slow], self._told[slow], strict=True):
-            for shift in SHIFTS:
+        for picture, told in zip(self._pictures[kind], self._told[kind], strict=True):
+            for shift in SHIFTS * (ANEW if self._beside else 1):
                 n = (picture.shape[2] - shift) // CELL * CELL
                 part, enters = (each[..., shift : shift + n].float().to(self.net.paces.device) for each in (picture, told))
-                latents = self.net.encoder(self.net.packed(part[None], slow))[0]
+                part = self._beside_others(part[None], partial(self._drawn_out, count=n))[0]
+                latents = self.net.encoder(self.net.packed(part[None], kind))[0]
                 enters = F.avg_pool1d(enters, CELL)[:, None].expand(-1, latents.shape[1], -1)
                 laid.append(torch.cat([latents, enters])[:, :, 1:-1])  # at its ends it is not as within
         return laid
+
+    def _beside_others(self, seen: torch.Tensor, take: Callable[[list[torch.Tensor]], torch.Tensor]) -> torch.Tensor:
+        """These columns (B, SEEN, H, n), and in the rows of other kinds what take(their pictures) gives, (B, SEEN, H, n)."""
+        for kind, pictures in self._beside.items():
+            seen = torch.where((self._slow == kind).to(seen.device)[:, None], take(pictures), seen)
+        return seen
+
+    def _drawn_out(self, pictures: list[torch.Tensor], count: int) -> torch.Tensor:
+        """One of these (SEEN, H, n), from some column on and then from its beginning, so many columns: (1, SEEN, H, count)."""
+        which, start = self.rough.random(2).tolist()
+        picture = pictures[int(which * len(pictures))].float().to(self.net.paces.device)
+        columns = (int(start * picture.shape[2]) + torch.arange(count)) % picture.shape[2]
+        return picture[None, ..., columns]
 
     def _tints(self, count: int) -> torch.Tensor:
         return F.pad(self.rough.grain(torch.empty(count, 3, 1, 1)), (0, 0, 0, 0, 0, SEEN - 3))
@@ -133,7 +159,7 @@ class Lessons:
         return torch.stack(parts).to(self.net.paces.device)
 
     def _made(self, latents: torch.Tensor, slow: torch.Tensor) -> torch.Tensor:
-        """The mean squared error of where the network goes, in what is new. slow (B, 1): 1 of the slow rows."""
+        """The mean squared error of where the network goes, in what is new. slow (B, 1): of which kind of rows."""
         net, rough, told = self.net, self.rough, latents[:, LATENTS:, 0, KNOWN:]
         told = told * (rough.random(len(latents), 1, 1) >= UNTOLD)
         latents = latents[:, :LATENTS]

@@ -51,6 +51,8 @@ class Lands:
     told: list[torch.Tensor] | None = None  # each (bands, n) 0..1, the entry controls; None: things are not in it
     unit: float = 1.0  # frames at speed 1 of a column; paces are px in one
     lasts: torch.Tensor = field(default_factory=lambda: torch.zeros(len(BANDS)))  # frames at speed 1 that things take to enter
+    kinds: torch.Tensor | None = None  # (H,) in which picture each row is, as of Land.slow, where things are in it; None: in one
+    others: dict[int, list[torch.Tensor]] = field(default_factory=dict)  # pictures of each other kind
 
 
 def find(net: Net, frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> Lands:

@@ -55,7 +55,8 @@ class Check:
 def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
     usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
-    return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed, fine=footage.fine)
+    return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed, fine=footage.fine,
+                   rays=bool(footage.card.view))  # fmt: skip
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:

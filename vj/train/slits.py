@@ -2,8 +2,11 @@
 
 Where things cannot be told from the land behind them, because few pass, or because all goes outwards from one point, land is
 not learnt apart (vj.train.lands) but with all that stands in it. What comes in at the leading edge is seen there, moment by
-moment; when something enters, the entry controls tell, and so the network learns what to bring when it is told to. A short
-stretch goes on with its mirror image: it is to have no end.
+moment; when something enters, the entry controls tell, and so the network learns what to bring when it is told to. What is in
+sight at first has entered before, if it goes as all does. A short stretch goes on with its mirror image: it is to have no end.
+
+In a clip of seconds hardly anything of what is far enters: rows that are slow have a picture of their own, of longer columns, in
+which what is in sight at first has its place.
 
 Sources: slit-scan; dense optical flow by DIS, as in vj.train.measure.
 """
@@ -15,46 +18,75 @@ import numpy as np
 import torch
 
 from vj.model import planes
-from vj.model.land import DARK
-from vj.model.scroll import APART, SLOWEST
+from vj.model.land import DARK, LONG, steady
+from vj.model.latents import CELL
+from vj.model.scroll import SLOWEST
+from vj.signals import BANDS, LUMA
 from vj.train.lands import LEAST, Lands
+from vj.train.measure import EDGE as STRIP
 from vj.train.moments import all_lasts
 from vj.train.things import outcome
 
 PAIRS, PATCH, AROUND = 120, 4, 0.8  # of frames that are looked at; rows whose motion is taken together, and over how many of
 # such patches it is smoothed
-EDGE, SIDE = (0.75, 0.94), 0.06  # where in the width what has just entered is seen to move; share at either side where none is
-MOVES, LATEST, BITS = 0.3, 20.0, 4  # speed that tells; frames at speed 1 after which motion is looked at; frames in one go
+SIDE = 0.06  # share of the width at either side in which no motion is seen
+MOVES, LATEST = 0.3, 20  # speed that tells; frames, after which a stretch has begun
 MOST = 6000  # frames that are taken, of each stretch its share
-ROUGHLY, UNSURE, ALIKE = 2.5, 0.03, 0.2  # rows and columns over which it is smoothed; weight of that all goes as most, and
-# times as fast that is alike
+UNSURE = 0.03  # weight of that nothing moves, where nothing is seen to
 STEEP, LASTING = 48.0, 241  # Scharr slope of what can be followed; frames that a light lasts, if it is not to be the things'
 USUAL, FINE, FINEST, COARSEST = 0.75, 1.3, 1 / 8, 2.0  # the row that tells how fine columns are to be, px of it in one; frames
-DISTINCT, LONG = 160, 640  # columns that there are to be, if need be finer ones; that a stretch and its images are to have
+DISTINCT, WHOLE = 160, 640  # columns that there are to be, if need be finer ones; that a stretch and its images are to have
+SLOWER, STANDS, FEW = 0.25, 0.004, 6  # px a column, slower than which rows are in the picture of a slower kind, and stand; rows
+# that are worth a picture
+EARLIER, RAN_OUT = 320, 0.8  # columns of what is in sight at first, at most; of the rows, so many have run out by then, or fewer
+LIKE, MOSTLY, BESIDE, ENOUGH = (0.3, 0.5), 0.5, 12, 0.15  # px a frame and share of the pace that what goes as its row may go
+# otherwise; how much of what is in sight at first must, over how many columns on either side, and of how much of them this counts
+LAYER = (0.15, 0.02)  # of the rows, what a layer costs, and one of rays
+EXACTLY, FAR_OFF = (0.05, 0.2), 4.0  # px a frame and share of a pace by which a row is off by 1; by how much it is, at most
+FIRST = 3  # frames of a stretch in which that is looked at
+USUALLY = (0.1, 0.95)  # quantiles of the slopes at the edge that are told as 0 and 1, as in vj.train.measure
 
 
-def find(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], seed: int = 0) -> Lands:
-    """All that enters frames (N, H, W, 3) uint8 with their controls (N, 6), pieces [(start, stop)...]."""
-    return outcome(taking(frames, controls, pieces, seed))
+def find(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], rays: bool = False, seed: int = 0) -> Lands:
+    """All that enters frames (N, H, W, 3) uint8 with their controls (N, 6), pieces [(start, stop)...]; rays: rows go out from a
+    point, see vj.view."""
+    return outcome(taking(frames, controls, pieces, rays, seed))
 
 
-def taking(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]],
+def taking(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], rays: bool = False,
            seed: int = 0) -> Generator[None, None, Lands]:  # fmt: skip
     """As find, bit by bit."""
     share = min(1.0, MOST / max(1, sum(stop - start for start, stop in pieces)))
     pieces = [(start, start + int(share * (stop - start))) for start, stop in pieces]
     paces = yield from _row_paces(frames, controls, pieces, seed)
+    paces = in_layers(paces, LAYER[rays] * frames.shape[1], 1 if rays else CELL)
     gone = float(sum(controls[start:stop, 0].sum() for start, stop in pieces))
     unit = columns_for(paces, gone)
-    pictures, told = [], []
+    kinds = kinds_of(paces * unit)
+    found = {int(kind): ([], []) for kind in np.unique(kinds)}
     for piece in pieces:
-        found = yield from _entered(frames, controls, piece, paces, unit)
-        if found is not None:
-            pictures.append(found[0])
-            told.append(found[1])
+        fits = yield from _fits(frames, controls, piece, paces)
+        yield
+        light = _light(frames[slice(*piece)])
+        for kind, (pictures, told) in found.items():
+            column, mine = unit * LONG**kind, kinds == kind
+            before = _before(fits, paces * column, mine, kind > 0)
+            least = max(1, LEAST // LONG**kind, LEAST - before)
+            entered = _entered(frames, controls, piece, paces, column, before, least, light)
+            if entered is None:
+                continue
+            picture, then = entered
+            if before and kind == 0:
+                then[:, :before] = _as_told(picture, paces * unit, then, before, frames.shape[2])
+            pictures.append(_endless(picture))
+            told.append(_endless(then).clamp(0, 1))
+    pictures, told = found.pop(0)
+    for kind, (slow, _) in found.items():
+        kinds[(kinds == kind) & (not slow)] = 0
     grain = torch.zeros(frames.shape[1], planes.GRAINS)  # it is in the pictures
     lasts = torch.from_numpy(all_lasts(controls, pieces))
-    return Lands(pictures, torch.from_numpy(paces * unit), grain, told, unit, lasts)
+    others = {kind: slow for kind, (slow, _) in found.items() if slow}
+    return Lands(pictures, torch.from_numpy(paces * unit), grain, told, unit, lasts, torch.from_numpy(kinds), others)
 
 
 def columns_for(paces: np.ndarray, gone: float) -> float:
@@ -89,6 +121,28 @@ def _row_paces(frames, controls, pieces, seed: int) -> Generator[None, None, np.
     return cv2.resize(smooth / (weight + UNSURE), (1, H), interpolation=cv2.INTER_LINEAR)[:, 0]
 
 
+def in_layers(paces: np.ndarray, each: float, tall: int) -> np.ndarray:
+    """Paces (H,) px a frame -> such that go in layers, each of one pace, the median of its rows, and from a multiple of so many
+    rows on: what stands in a layer keeps its shape. As many as pay: the least sum of what rows are off, in shares of how exactly
+    a pace is seen, and of what each layer costs (the optimal partition, Fisher 1958)."""
+    H = len(paces)
+    cuts = [*range(0, H, tall), H]
+    best, came = {0: 0.0}, {}
+    for stop in cuts[1:]:
+        ways = []
+        for start in cuts[: cuts.index(stop)]:
+            middle = np.median(paces[start:stop])
+            off = np.abs(paces[start:stop] - middle) / (EXACTLY[0] + EXACTLY[1] * middle)
+            ways.append((best[start] + each + off.clip(max=FAR_OFF).sum(), start))
+        best[stop], came[stop] = min(ways)
+    layered, stop = paces.copy(), H
+    while stop:
+        start = came[stop]
+        layered[start:stop] = np.median(paces[start:stop])
+        stop = start
+    return layered
+
+
 def _goes(frames, controls, at: int) -> tuple[np.ndarray, np.ndarray]:
     """How fast what is seen in frame `at` goes to the left, (H, W) px a frame at speed 1, and where that can be seen,
     bool (H, W): not at the edges."""
@@ -100,28 +154,101 @@ def _goes(frames, controls, at: int) -> tuple[np.ndarray, np.ndarray]:
     return went / max(float(controls[at, 0]), MOVES), there
 
 
-def _entered(frames, controls, piece, paces: np.ndarray, unit: float) -> Generator[None, None, tuple | None]:
-    """One stretch (SEEN, H, n) float16 and what was told meanwhile (3, n); None: too short."""
+def kinds_of(paces: np.ndarray) -> np.ndarray:
+    """In which picture rows are that go at these paces (H,) px a column, as of Land.slow: float32 (H,). The quickest are of kind
+    0, and all below the first of them: where what is far is above. A kind of few rows goes with the quicker ones, as do rows
+    that stand: nothing enters there."""
+    kinds = np.ceil(np.log(SLOWER / np.maximum(paces, STANDS)) / np.log(LONG) - 1e-4).clip(0)
+    kinds[np.argmin(kinds) :] = 0
+    slow = kinds * (paces > STANDS)
+    kinds = np.minimum(kinds, slow.max())
+    for kind in range(int(kinds.max()), 0, -1):
+        if (kinds == kind).sum() < FEW:
+            kinds[kinds == kind] -= 1
+    return kinds.astype(np.float32)
+
+
+def _fits(frames, controls, piece: tuple[int, int], paces: np.ndarray) -> Generator[None, None, np.ndarray]:
+    """Where it is seen, in the first frames of a stretch, that what stands there goes as its row does, 1, or that it does not, 0:
+    what stands behind a train that is to come has not entered before. Float32 (H, W), NaN where nothing can be followed."""
+    start, stop = piece
+    moving = start + 1 + np.flatnonzero(controls[start + 1 : stop, 0] > MOVES)[:FIRST]
+    moving = moving[moving - start <= LATEST]
+    seen, fits = np.zeros((2, *frames.shape[1:3]), np.float32)
+    if not len(moving):
+        return fits
+    for at in moving:
+        yield
+        went, there = _goes(frames, controls, at)
+        likely = np.abs(went - paces[:, None]) < np.maximum(LIKE[0], LIKE[1] * paces[:, None])
+        seen, fits = seen + there, fits + (there & likely)
+    return np.where(seen > 0, fits / np.maximum(seen, 1), np.nan).astype(np.float32)
+
+
+def _before(fits: np.ndarray, paces: np.ndarray, mine: np.ndarray, slow: bool) -> int:
+    """Columns of a picture of these rows, mine bool (H,), that have entered before a stretch begins: what is in sight at first,
+    until most rows have run out, or, if they are not slow, what stands there does not go as they do. paces (H,) px a column."""
+    pace, wide = float(np.quantile(paces[mine], RAN_OUT)), fits.shape[1]
+    columns = min(EARLIER, int((wide - 1) / max(pace, SLOWEST)))
+    if slow or columns <= 2 * BESIDE:
+        return columns if slow else 0
+    x = np.round(_there(wide, paces[mine] * np.arange(1, columns + 1)[:, None])).astype(int)
+    there = fits[mine][np.arange(mine.sum()), x]  # (columns, rows)
+    known, around = np.isfinite(there), np.ones(2 * BESIDE + 1)
+    seen, fit = (np.convolve(each.sum(1), around, "same") for each in (known, np.where(known, there, 0)))
+    amiss = np.flatnonzero((fit < MOSTLY * seen) & (seen > ENOUGH * len(around) * mine.sum()))
+    found = int(amiss[0]) if len(amiss) else columns
+    return found if found > BESIDE else 0
+
+
+def _entered(frames, controls, piece, paces: np.ndarray, unit: float, before: int, least: int, light) -> tuple | None:
+    """One stretch (SEEN, H, n) float16 and what was told meanwhile (3, n), a column `unit` frames; None: fewer than least enter.
+    before: columns of what is in sight at first, of which is told what is told in the first frame."""
     start, stop = piece
     if stop - start < 2:
         return None
     seen, gone = np.asarray(frames[start:stop]), np.cumsum(controls[start:stop, 0], dtype=np.float64)
     long = int((gone[-1] - gone[0]) / unit)
-    if long < LEAST:
+    if long < least:
         return None
-    entered = gone[0] + unit * np.arange(long)
+    long += before
+    entered = gone[0] + unit * (np.arange(long) - before)
     at = np.searchsorted(gone, entered)
-    x = (seen.shape[2] - 1 - paces * (gone[at] - entered)[:, None]).clip(min=0)
+    x = _there(seen.shape[2], paces * (gone[at] - entered)[:, None])
     left = np.minimum(x.astype(int), seen.shape[2] - 2)
     part, rows = (x - left)[..., None].astype(np.float32), np.arange(seen.shape[1])
     colours = seen[at[:, None], rows, left] * (1 - part) + seen[at[:, None], rows, left + 1] * part
-    colours = colours / 255 / _light(seen)[at][:, None]
-    apart = yield from _apart(frames, controls, piece, paces, entered, gone)
-    picture = torch.from_numpy(np.concatenate([colours, apart[..., None]], 2).transpose(2, 1, 0).astype(np.float16))
-    told = torch.from_numpy(controls[start:stop, 1:4][at].T.astype(np.float32))
-    ways = [(picture, told), (picture.flip(2), told.flip(1))]
-    pictures, every = zip(*(ways[each % 2] for each in range(-(-LONG // long))), strict=True)
-    return torch.cat(pictures, 2).contiguous(), torch.cat(every, 1).clamp(0, 1).contiguous()
+    colours = colours / 255 / light[at][:, None]
+    picture = steady(torch.from_numpy(colours.transpose(2, 1, 0).astype(np.float16)))
+    return picture, torch.from_numpy(controls[start:stop, 1:4][at].T.astype(np.float32))
+
+
+def _endless(stretch: torch.Tensor) -> torch.Tensor:
+    """What stands in columns (..., n), and its mirror image, and so on."""
+    ways = stretch, stretch.flip(-1)
+    return torch.cat([ways[each % 2] for each in range(-(-WHOLE // stretch.shape[-1]))], -1).contiguous()
+
+
+def _there(wide: int, gone: np.ndarray) -> np.ndarray:
+    """Where in the width, 0..wide - 1, what has gone so many px since it entered is seen; what would have left, in the mirror."""
+    return np.abs(gone % (2 * (wide - 1)) - (wide - 1))
+
+
+def _as_told(picture: torch.Tensor, paces: np.ndarray, told: torch.Tensor, before: int, wide: int) -> torch.Tensor:
+    """What would have been told of the first columns of a picture (SEEN, H, n), (3, before): how steep it is at the edge in each
+    band, as in vj.train.measure, in the scale of the others, of which told (3, n) tells. paces (H,) px a column."""
+    luma = np.tensordot(np.float32(LUMA), picture[:3].float().numpy(), 1)
+    rows, steep = paces > SLOWER, np.zeros((len(BANDS), luma.shape[1]), np.float32)
+    power = np.square(np.diff(luma, axis=1, prepend=luma[:, :1]) / np.maximum(paces, SLOWER)[:, None])
+    for row in np.flatnonzero(rows):
+        power[row] = cv2.blur(power[row, None], (2 * round(STRIP * wide / paces[row] / 2) + 1, 1))[0]
+    for band, (top, bottom) in enumerate(BANDS):
+        mine = rows & (np.arange(len(rows)) >= round(top * len(rows))) & (np.arange(len(rows)) < round(bottom * len(rows)))
+        if mine.any():
+            steep[band] = np.sqrt(power[mine].mean(0).clip(min=0))
+    low, high = np.quantile(steep[:, before:], USUALLY, axis=1)
+    likely = (steep[:, :before] - low[:, None]) / np.maximum(high - low, 1e-6)[:, None]
+    return torch.from_numpy(likely.clip(0) * np.quantile(told[:, before:].numpy(), USUALLY[1], axis=1)[:, None]).float()
 
 
 def _light(seen: np.ndarray) -> np.ndarray:
@@ -129,30 +256,3 @@ def _light(seen: np.ndarray) -> np.ndarray:
     rows = np.maximum(np.median(seen[:, :, ::2], 2).mean(1) / 255, DARK).astype(np.float32)
     long = min(LASTING, len(rows))
     return cv2.blur(rows, (1, long), borderType=cv2.BORDER_REFLECT_101) if long > 1 else rows
-
-
-def _apart(frames, controls, piece, paces: np.ndarray, entered: np.ndarray,
-           gone: np.ndarray) -> Generator[None, None, np.ndarray]:  # fmt: skip
-    """How fast what entered in each row at these moments (n,) goes, times what most in its row does, (n, H): a thing is one,
-    whatever rows it stands in. Where nothing can be followed, as what is around, or as most."""
-    (start, stop), W = piece, frames.shape[2]
-    inside = ((1 - EDGE[1]) * W + 1) / np.maximum(paces, SLOWEST)  # frames at speed 1 until it is where that is seen
-    at = np.searchsorted(gone, entered[:, None] + np.minimum(inside, LATEST))
-    known, at = (at < len(gone)) & (paces > SLOWEST), np.minimum(at, len(gone) - 1)
-    x = np.round(W - 1 - paces * (gone[at] - entered[:, None])).astype(int)
-    known &= (x >= EDGE[0] * W) & (x < EDGE[1] * W)
-    x, apart = x.clip(0, W - 1), np.ones(at.shape, np.float32)
-    for frame in range(1, stop - start):
-        here = known & (at == frame)
-        if here.any():
-            went, there = _goes(frames, controls, start + frame)
-            column, row = np.nonzero(here)
-            mine = x[column, row]
-            apart[column, row] = (went[row, mine] / np.maximum(paces[row], SLOWEST)).clip(*APART)
-            known[column, row] = there[row, mine]
-        if frame % BITS == 0:
-            yield
-    known = known.astype(np.float32)
-    weight, smooth = (cv2.GaussianBlur(each, (0, 0), sigmaX=ROUGHLY, sigmaY=ROUGHLY) for each in (known, known * apart))
-    apart = (smooth + UNSURE) / (weight + UNSURE)
-    return np.where(np.abs(apart - 1) < ALIKE, 1, apart)

@@ -137,8 +137,9 @@ class Trainer:
         for _ in range(steps):
             with torch.random.fork_rng(devices=[]):  # dropout takes no generator; the same seed is to learn the same
                 torch.manual_seed(int(torch.randint(2**31, (1,), generator=self.rough.generator)))
-                first = WHOLLY if self.begun < EAGER else 0
-                if not (self.whole and self.steps - self.begun >= first and self.whole.comes_first):
+                fledged = self.begun >= EAGER
+                first = 0 if fledged else WHOLLY
+                if not (self.whole and self.steps - self.begun >= first and self.whole.comes_first(fledged)):
                     self._step()
                 if self.whole and self.steps - self.begun >= first:
                     self.losses |= self.whole.turn(self._quick, _settling(self.share))

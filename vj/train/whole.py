@@ -29,9 +29,10 @@ LOOKS = {"sprites": 180, "land": 220, "all": 500}  # lessons in which it learns 
 MAKES = {"sprites": 60, "land": 110, "all": 200}  # and how to make them, until they are shown; blots at first, for the show is
 # to go on
 BRIEF = 1500  # frames of footage that is cut out first
-SELDOM = 6  # turns meanwhile, and until all that enters is shown as one land, in one of which an ordinary step is taken
+SELDOM = 6  # turns meanwhile, and where all that enters is in one land, in one of which an ordinary step is taken
 AGAIN = 0.6  # of so many, where it knew other footage's
 RATE, WARMUP, CLIP, AVERAGE = 2e-3, 50, 1.0, 0.998  # as in TrainConfig
+BOLDER = 3.0  # times that rate, where all that enters is in the land: at 8 it is lost
 RECENT = 6  # of all lessons, what is shown is the mean of about the last sixth, and of 1 / (1 - AVERAGE) at most
 CALMER = 3000  # lessons after which the rate has fallen by the root of 2; after three times as many it is half
 MOST = 24_000  # frames that things and land are taken from
@@ -85,10 +86,11 @@ class Whole:
             return sum(stop - start for start, stop in self._data.training) <= BRIEF
         return not self.shown and self._parts.keys() == {"land"}
 
-    @property
-    def comes_first(self) -> bool:
-        """Whether the next turn is in place of an ordinary step."""
-        return self.hides and self._turns % SELDOM < SELDOM - 1
+    def comes_first(self, fledged: bool) -> bool:
+        """Whether the next turn is in place of an ordinary step. fledged: the network knew how to move and to light what it sees,
+        and so, when all that enters is shown as one land, little else that ordinary steps teach is asked for."""
+        suffices = self.shown and self._parts.keys() == {"land"} and self.net.land.holds_all
+        return (self.hides or (fledged and suffices)) and self._turns % SELDOM < SELDOM - 1
 
     @torch.no_grad()
     def keep(self, shown: Net) -> None:
@@ -134,7 +136,7 @@ class Whole:
                 return
             net.sprites.forget()
             try:
-                seen = yield from slits.taking(data.frames, data.controls, pieces)
+                seen = yield from slits.taking(data.frames, data.controls, pieces, data.rays)
                 lessons = {"land": LandLessons(net.land, seen, self._rough)}
             except FootageError:
                 for name in [name for name, is_fresh in fresh.items() if is_fresh]:
@@ -146,8 +148,8 @@ class Whole:
         for name, each in lessons.items():
             both = getattr(net, name), getattr(self.average, name)
             share = AGAIN if both[0].velocity.head.weight.any() else 1.0  # it begins at 0
-            what = "all" if net.land.holds_all else name
-            self._parts[name] = _Part(*both, each, fresh[name], round(share * LOOKS[what]), round(share * MAKES[what]))
+            what, rate = ("all", BOLDER * RATE) if net.land.holds_all else (name, RATE)
+            self._parts[name] = _Part(*both, each, fresh[name], round(share * LOOKS[what]), round(share * MAKES[what]), rate)
 
     def _some(self, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Of these as many as hold MOST frames."""
@@ -161,9 +163,9 @@ class Whole:
 class _Part:
     """Lessons in one of the two."""
 
-    def __init__(self, net: nn.Module, average: nn.Module, lessons, fresh: bool, looks: int, makes: int):
+    def __init__(self, net: nn.Module, average: nn.Module, lessons, fresh: bool, looks: int, makes: int, rate: float = RATE):
         """fresh: it is other footage than the network's, which is not shown until it has had so many lessons of each kind."""
-        self.net, self.average, self.lessons = net, average, lessons
+        self.net, self.average, self.lessons, self._rate = net, average, lessons, rate
         self.shown, self._looks, self._makes, self._given = not fresh, looks if fresh else 0, makes, 0
         net.requires_grad_(True)
         self._optimiser = torch.optim.AdamW(net.parameters(), RATE, betas=(0.9, 0.99), weight_decay=1e-4)
@@ -185,7 +187,7 @@ class _Part:
         self._optimiser.zero_grad(set_to_none=True)
         sum(graded.values()).backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
-        rate = slower * RATE * min(1, (self._given + 1) / WARMUP)
+        rate = slower * self._rate * min(1, (self._given + 1) / WARMUP)
         self._optimiser.param_groups[0]["lr"] = rate / (1 + self._given / CALMER) ** 0.5
         self._optimiser.step()
         self._given += 1
