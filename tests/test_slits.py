@@ -198,3 +198,23 @@ def test_it_is_looked_at_bit_by_bit(monkeypatch):
     lands = find(frames, controls, [(0, 100), (100, 220)])
     for told, long in zip(lands.told, (2 * 49 + before(lands), 2 * 59 + before(lands)), strict=True):
         assert torch.equal(told[:, long : 2 * long], told[:, :long].flip(1)), "of each its share"
+
+
+def test_where_nothing_goes_as_its_row_nothing_is_looked_at():
+    """Something stands before the leading edge: what goes by is seen beside it, and what is told is seen there."""
+    frames, controls = film()
+    frames[:, :, -30:] = land(WIDE, 4)[None, :, -30:, None]
+    controls[:, 3] = np.random.default_rng(1).random(len(controls))
+    lands = find(frames, controls, [(0, len(frames))])
+    picture, pace = lands.pictures[0][0, FAST + 6].float().numpy(), float(lands.paces[FAST + 6])
+    whole = land(3 * 220 + WIDE + 8)[FAST + 6].astype(float)
+    for edge in range(WIDE - 45, WIDE - 28):
+        early = int(edge / pace)
+        seen = whole[edge + np.round(1.5 * np.arange(1, 300)).astype(int)]
+        if np.corrcoef(picture[early + 1 : early + 300], seen)[0, 1] > 0.95:
+            break
+    else:
+        raise AssertionError("it is not seen where it goes")
+    steep = np.abs(np.diff(lands.pictures[0][0, FAST + 6 :].float(), axis=1)).mean(0)[:400]
+    told = lands.told[0][2, 1:401].numpy()
+    assert np.corrcoef(told, np.convolve(steep, np.ones(5) / 5, "same"))[0, 1] > 0.4

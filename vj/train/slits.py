@@ -1,9 +1,10 @@
 """All that enters in prepared footage, as it enters: a long picture of each stretch, as a photo finish takes it.
 
 Where things cannot be told from the land behind them, because few pass, or because all goes outwards from one point, land is
-not learnt apart (vj.train.lands) but with all that stands in it. What comes in at the leading edge is seen there, moment by
-moment; when something enters, the entry controls tell, and so the network learns what to bring when it is told to. What is in
-sight at first has entered before, if it goes as all does. A short stretch goes on with its mirror image: it is to have no end.
+not learnt apart (vj.train.lands) but with all that stands in it. What comes in is seen at the leading edge, or at the first place
+where it goes as its row does, moment by moment; when something enters, the entry controls tell, and so the network learns what to
+bring when it is told to. What is in sight at first has entered before, if it goes as all does. A short stretch goes on with its
+mirror image: it is to have no end.
 
 In a clip of seconds hardly anything of what is far enters: rows that are slow have a picture of their own, of longer columns, in
 which what is in sight at first has its place.
@@ -42,7 +43,9 @@ EARLIER, RAN_OUT = 320, 0.8  # columns of what is in sight at first, at most; of
 LIKE, MOSTLY, BESIDE, ENOUGH = (0.3, 0.5), 0.5, 12, 0.15  # px a frame and share of the pace that what goes as its row may go
 # otherwise; how much of what is in sight at first must, over how many columns on either side, and of how much of them this counts
 LAYER = (0.15, 0.02)  # of the rows, what a layer costs, and one of rays
-EXACTLY, FAR_OFF = (0.05, 0.2), 4.0  # px a frame and share of a pace by which a row is off by 1; by how much it is, at most
+EXACTLY, FAR_OFF = (0.1, 0.2), 4.0  # px a frame and share of a pace by which a row is off by 1; by how much it is, at most
+QUICK, STRETCH, WELL = 4, 0.1, 0.85  # share of the quickest pace that is quick; of the width, what is asked together; as good as
+# the best, of what goes as its row
 FIRST = 3  # frames of a stretch in which that is looked at
 USUALLY = (0.1, 0.95)  # quantiles of the slopes at the edge that are told as 0 and 1, as in vj.train.measure
 
@@ -58,8 +61,9 @@ def taking(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int
     """As find, bit by bit."""
     share = min(1.0, MOST / max(1, sum(stop - start for start, stop in pieces)))
     pieces = [(start, start + int(share * (stop - start))) for start, stop in pieces]
-    paces = yield from _row_paces(frames, controls, pieces, seed)
-    paces = in_layers(paces, LAYER[rays] * frames.shape[1], 1 if rays else CELL)
+    flows, seen = yield from _looked(frames, controls, pieces, seed)
+    paces = in_layers(_row_paces(flows, seen), LAYER[rays] * frames.shape[1], 1 if rays else CELL)
+    wide = _edge(flows, seen, paces) + 1
     gone = float(sum(controls[start:stop, 0].sum() for start, stop in pieces))
     unit = columns_for(paces, gone)
     kinds = kinds_of(paces * unit)
@@ -70,14 +74,15 @@ def taking(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int
         light = _light(frames[slice(*piece)])
         for kind, (pictures, told) in found.items():
             column, mine = unit * LONG**kind, kinds == kind
-            before = _before(fits, paces * column, mine, kind > 0)
+            before = _before(fits[:, :wide], paces * column, mine, kind > 0)
             least = max(1, LEAST // LONG**kind, LEAST - before)
-            entered = _entered(frames, controls, piece, paces, column, before, least, light)
+            entered = _entered(frames[:, :, :wide], controls, piece, paces, column, before, least, light)
             if entered is None:
                 continue
             picture, then = entered
-            if before and kind == 0:
-                then[:, :before] = _as_told(picture, paces * unit, then, before, frames.shape[2])
+            if kind == 0:  # what nobody told
+                unknown = before if wide == frames.shape[2] else picture.shape[2]
+                then[:, :unknown] = _as_told(picture, paces * unit, then, before, frames.shape[2])[:, :unknown]
             pictures.append(_endless(picture))
             told.append(_endless(then).clamp(0, 1))
     pictures, told = found.pop(0)
@@ -99,10 +104,8 @@ def columns_for(paces: np.ndarray, gone: float) -> float:
     return float(np.clip(unit, FINEST, COARSEST))
 
 
-def _row_paces(frames, controls, pieces, seed: int) -> Generator[None, None, np.ndarray]:
-    """(H,) px a frame at speed 1 to the left that what stands in each row goes mostly, by the median over what can be followed
-    around there; where nothing can, as what is nearest, and in the end not at all."""
-    H = frames.shape[1]
+def _looked(frames, controls, pieces, seed: int) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
+    """How some frames go, and where that can be seen, as _goes says: both (n, H, W)."""
     moving = np.concatenate([np.arange(start + 1, stop) for start, stop in pieces])
     moving = moving[controls[moving, 0] > MOVES]
     flows, seen = [], []
@@ -111,14 +114,39 @@ def _row_paces(frames, controls, pieces, seed: int) -> Generator[None, None, np.
         went, there = _goes(frames, controls, at)
         flows.append(went.astype(np.float16))
         seen.append(there)
+    empty = np.zeros((0, *frames.shape[1:3]))
+    return np.array(flows, np.float16) if flows else empty, np.array(seen) if seen else empty.astype(bool)
+
+
+def _row_paces(flows: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(H,) px a frame at speed 1 to the left that what stands in each row goes mostly, by the median over what can be followed
+    around there; where nothing can, as what is nearest, and in the end not at all."""
+    H = flows.shape[1]
     paces, sure = np.zeros((2, -(-H // PATCH), 1), np.float32)
-    for row in range(len(paces) if flows else 0):
+    for row in range(len(paces)):
         here = slice(PATCH * row, PATCH * (row + 1))
-        mine = np.concatenate([went[here][there[here]] for went, there in zip(flows, seen, strict=True)])
+        mine = flows[:, here][seen[:, here]]
         if len(mine) >= LEAST:
             paces[row], sure[row] = max(float(np.median(mine)), 0), 1
     weight, smooth = (cv2.GaussianBlur(each, (1, 0), sigmaX=1e-3, sigmaY=AROUND) for each in (sure, paces * sure))
     return cv2.resize(smooth / (weight + UNSURE), (1, H), interpolation=cv2.INTER_LINEAR)[:, 0]
+
+
+def _edge(flows: np.ndarray, seen: np.ndarray, paces: np.ndarray) -> int:
+    """The column at which what goes by is looked at: the last but for those at which fewer things are seen to go as their rows
+    do. Where all grows out of a point at the leading edge, or cars that one drives beside stand there, hardly anything does."""
+    quick, wide = paces > paces.max() / QUICK, flows.shape[2]
+    fits = np.abs(flows[:, quick] - paces[quick, None]) < _tolerance(paces[quick, None])
+    beside = np.ones(round(STRETCH * wide))
+    there, fit = (np.convolve(each.sum((0, 1)), beside, "same") for each in (seen[:, quick], fits & seen[:, quick]))
+    share = fit / np.maximum(there, 1)
+    good = np.flatnonzero(share >= WELL * share.max())
+    return int(good[-1]) if len(good) and good[-1] < (1 - STRETCH) * wide else wide - 1
+
+
+def _tolerance(paces: np.ndarray) -> np.ndarray:
+    """px a frame that what goes as its row may be off."""
+    return np.maximum(LIKE[0], LIKE[1] * paces)
 
 
 def in_layers(paces: np.ndarray, each: float, tall: int) -> np.ndarray:
@@ -180,7 +208,7 @@ def _fits(frames, controls, piece: tuple[int, int], paces: np.ndarray) -> Genera
     for at in moving:
         yield
         went, there = _goes(frames, controls, at)
-        likely = np.abs(went - paces[:, None]) < np.maximum(LIKE[0], LIKE[1] * paces[:, None])
+        likely = np.abs(went - paces[:, None]) < _tolerance(paces[:, None])
         seen, fits = seen + there, fits + (there & likely)
     return np.where(seen > 0, fits / np.maximum(seen, 1), np.nan).astype(np.float32)
 
@@ -235,8 +263,8 @@ def _there(wide: int, gone: np.ndarray) -> np.ndarray:
 
 
 def _as_told(picture: torch.Tensor, paces: np.ndarray, told: torch.Tensor, before: int, wide: int) -> torch.Tensor:
-    """What would have been told of the first columns of a picture (SEEN, H, n), (3, before): how steep it is at the edge in each
-    band, as in vj.train.measure, in the scale of the others, of which told (3, n) tells. paces (H,) px a column."""
+    """What would have been told of the columns of a picture (SEEN, H, n), (3, n): how steep it is at the edge in each band, as in
+    vj.train.measure, in the scale of what was told, (3, n), but of the first ones. paces (H,) px a column."""
     luma = np.tensordot(np.float32(LUMA), picture[:3].float().numpy(), 1)
     rows, steep = paces > SLOWER, np.zeros((len(BANDS), luma.shape[1]), np.float32)
     power = np.square(np.diff(luma, axis=1, prepend=luma[:, :1]) / np.maximum(paces, SLOWER)[:, None])
@@ -247,7 +275,7 @@ def _as_told(picture: torch.Tensor, paces: np.ndarray, told: torch.Tensor, befor
         if mine.any():
             steep[band] = np.sqrt(power[mine].mean(0).clip(min=0))
     low, high = np.quantile(steep[:, before:], USUALLY, axis=1)
-    likely = (steep[:, :before] - low[:, None]) / np.maximum(high - low, 1e-6)[:, None]
+    likely = (steep - low[:, None]) / np.maximum(high - low, 1e-6)[:, None]
     return torch.from_numpy(likely.clip(0) * np.quantile(told[:, before:].numpy(), USUALLY[1], axis=1)[:, None]).float()
 
 
