@@ -218,3 +218,15 @@ def test_where_nothing_goes_as_its_row_nothing_is_looked_at():
     steep = np.abs(np.diff(lands.pictures[0][0, FAST + 6 :].float(), axis=1)).mean(0)[:400]
     told = lands.told[0][2, 1:401].numpy()
     assert np.corrcoef(told, np.convolve(steep, np.ones(5) / 5, "same"))[0, 1] > 0.4
+
+
+def test_where_next_to_nothing_can_be_seen_does_not_count():
+    flows, seen = np.full((3, 16, 100), 2.0, np.float16), np.ones((3, 16, 100), bool)
+    paces = np.full(16, 2.0, np.float32)
+    assert slits._edge(flows, seen, paces) == 99 == slits._edge(flows[:0], seen[:0], paces)
+    flows[:, :, 70:] = 0
+    assert 60 <= slits._edge(flows, seen, paces) <= 70
+    flows[:, ::4, 30:70] = 0
+    assert 25 <= slits._edge(flows, seen, paces) <= 35
+    seen[:, 1:, :30] = False
+    assert 60 <= slits._edge(flows, seen, paces) <= 70, "most of much, not all of little"

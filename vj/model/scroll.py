@@ -114,7 +114,7 @@ class Scroll:
             differ = self.ahead[:3, :, -SEAM:].mean(2) - drawn[:3, :, follow - SEAM : follow].mean(2)
             differ[:, self.rows] -= self._off[..., 0]
             fade = torch.linspace(1, 0, FADES + 1, device=made.device)[1:]
-            made[:3, :, :FADES] += differ[..., None] * fade[: made.shape[2]]
+            made[:3, :, :FADES] += differ[..., None] * fade
         goes = self._goes(self.rows, made[:3, self.rows], self.long, self._off)
         made[:3, self.rows] += torch.lerp(self._off, goes, torch.linspace(0, 1, made.shape[2] + 1, device=made.device)[1:])
         self._off = goes

@@ -139,7 +139,7 @@ def _edge(flows: np.ndarray, seen: np.ndarray, paces: np.ndarray) -> int:
     fits = np.abs(flows[:, quick] - paces[quick, None]) < _tolerance(paces[quick, None])
     beside = np.ones(round(STRETCH * wide))
     there, fit = (np.convolve(each.sum((0, 1)), beside, "same") for each in (seen[:, quick], fits & seen[:, quick]))
-    share = fit / np.maximum(there, 1)
+    share = np.where(there >= ENOUGH * there.max(), fit / np.maximum(there, 1), 0)
     good = np.flatnonzero(share >= WELL * share.max())
     return int(good[-1]) if len(good) and good[-1] < (1 - STRETCH) * wide else wide - 1
 
