@@ -258,10 +258,11 @@ def test_a_world_is_inert_and_is_not_any_more():
 
 
 def test_in_the_show_nobody_else_is_asked(monkeypatch):
-    """Neither trunk nor painter nor dice, and no thing passes."""
+    """Neither trunk nor painter nor mender nor dice, and no thing passes."""
     generator, asked = Generator(*weights(), half=False), []
     knowing(generator.net)
-    for part, name in ((generator.net.trunk, "forward"), (generator.net.painter, "forward"), (generator.dice, "draw")):
+    net = generator.net
+    for part, name in ((net.trunk, "forward"), (net.painter, "forward"), (net.mender, "forward"), (generator.dice, "draw")):
         monkeypatch.setattr(part, name, lambda *given: asked.append(given))
     generator.reset(0)
     told = Controls(speed=1.0, near=0.9)

@@ -211,7 +211,7 @@ def settle(net: Net, world: World, carried: Carried, strip: torch.Tensor, contro
         lattice[..., -S:] = torch.where(carried.opened & untold, strip.clamp(low, high), strip)
         lattice, behind = lattice + goes, hidden.along(behind, goes, lattice.shape[3])
     lattice = lattice.float().clamp_(0, BRIGHTEST)
-    if world.age % mender.EVERY == mender.EVERY - 1:
+    if world.age % mender.EVERY == mender.EVERY - 1 and not world.inert:  # where rows go as one, nothing is torn
         lattice = mender.mended(net.mender, lattice, mender.paces(bank, classes), controls[:, 0] > 0)
     shown = quantise(transport.sample(lattice, classes, carried.phase, vertical))
     light = carried.light[..., None, None]
