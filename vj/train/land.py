@@ -26,7 +26,7 @@ EACH, WIDE, ENDLESS = (16, 8), 64, (32, 16)  # stretches of a step, to be drawn,
 # land alone, and where all is in it, which is known from a clip of seconds, and so the sooner by many small steps
 LOOKS = 0.2  # share of the way in which it learns what land is, if it does not know yet
 BLURRED, SPOILT, MISTOLD = 0.15, 0.03, 0.06  # noise on what is told of it, to draw it, and to make it; on what is known, at most
-UNTOLD = 0.1  # share of the stretches of which nothing is told: where nobody says, all may enter that does
+UNTOLD = 0.4  # share of the stretches of which nothing is told: where nobody says, all may enter that does
 SELDOM = (2, 3)  # lessons in making, in one of which it goes on learning to draw, where it is only now learning what land is
 SLOPES = 0.5  # weight of what is beside each other, against what is there
 TINTED = 0.03  # standard deviation of each colour, by stretch
