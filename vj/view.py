@@ -50,23 +50,24 @@ class View:
         height, width = height or h, width or w
         if self.is_flat:
             return layout if (height, width) == (h, w) else cv2.resize(layout, (width, height))
-        tall, wide = (side * (FINER if self._is_round else 1) for side in (height, width))
+        tall, wide = (side * (FINER if self.is_round else 1) for side in (height, width))
         y, x = np.meshgrid((np.arange(tall) + 0.5) / tall, (np.arange(wide) + 0.5) / wide, indexing="ij")
         gone, row = self._gone(x, y)
         column = ((1 - gone) * w - 0.5).clip(0, w - 1).astype(np.float32)
-        layout = _without_seam(layout) if self._is_round else layout
-        ends = (layout[-1:], layout[:1]) if self._is_round else (layout[:1], layout[-1:])
+        layout = _without_seam(layout) if self.is_round else layout
+        ends = (layout[-1:], layout[:1]) if self.is_round else (layout[:1], layout[-1:])
         closed = np.concatenate([ends[0], layout, ends[1]])
         back = cv2.remap(closed, column, (row * h + 0.5).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.resize(back, (width, height), interpolation=cv2.INTER_AREA)
 
     @property
-    def _is_round(self) -> bool:
+    def is_round(self) -> bool:
+        """Whether its rows go out from the vanishing point, the last beside the first."""
         return self.kind in ("ahead", "astern")
 
     def _gone(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How far along its journey (0..1) what is at x, y (shares of the picture) is, and in which row (0..1)."""
-        if not self._is_round:
+        if not self.is_round:
             return (1 - y if self.kind == "rising" else y), x
         dx, dy = x - self.x, y - self.y
         sides = np.stack([-dy / self.y, dx / (1 - self.x), dy / (1 - self.y), -dx / self.x])  # top, right, bottom, left

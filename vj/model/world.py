@@ -39,7 +39,7 @@ class World:
     behind: hidden.Hidden | None = None  # what is covered; None: nothing is known of it
     age: int = 0  # frames since it began
     evidence: torch.Tensor | None = None  # (B, classes, H/2, W/2) of the trunk, log odds of the motions, where it may rest
-    inert: bool = False  # each pixel keeps the motion that it entered with, of Land.bank, see vj.model.inertia
+    inert: bool = False  # all goes on as its row does, by Land.bank, see vj.model.inertia
 
 
 def begin(net: Net, frames: tuple[torch.Tensor, ...], speed: torch.Tensor) -> World:

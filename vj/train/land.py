@@ -158,8 +158,8 @@ class Lessons:
         parts = [stretches[each][:, :, at : at + wide].float() for each, at in zip(which, chosen - starts[which], strict=True)]
         return torch.stack(parts).to(self.net.paces.device)
 
-    def _made(self, latents: torch.Tensor, slow: torch.Tensor) -> torch.Tensor:
-        """The mean squared error of where the network goes, in what is new. slow (B, 1): of which kind of rows."""
+    def _made(self, latents: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """The mean squared error of where the network goes, in what is new. kinds (B, 1): of which rows, see Land.kinds."""
         net, rough, told = self.net, self.rough, latents[:, LATENTS:, 0, KNOWN:]
         told = told * (rough.random(len(latents), 1, 1) >= UNTOLD)
         latents = latents[:, :LATENTS]
@@ -167,7 +167,7 @@ class Lessons:
         known = land[..., :KNOWN] + wrong * rough.grain(land[..., :KNOWN])
         noise, time = rough.grain(land), torch.sigmoid(rough.grain(land[:, 0, 0, 0]) + EARLY)
         way = time.view(-1, 1, 1, 1)
-        went = net.velocity((1 - way) * noise + way * land, time, slow.to(land), net.beside(known, told))
+        went = net.velocity((1 - way) * noise + way * land, time, kinds.to(land), net.beside(known, told))
         return (went - (land - noise))[..., KNOWN:].square().mean()
 
 

@@ -23,6 +23,7 @@ from vj.train.footage import Footage
 from vj.train.keepsakes import first_frames, rows_colours
 from vj.train.losses import slopes
 from vj.train.trainer import EAGER, TrainConfig, Trainer, fresh
+from vj.view import View
 from vj.weights import Card, write
 
 USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
@@ -56,7 +57,7 @@ def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
     usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
     return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed, fine=footage.fine,
-                   rays=bool(footage.card.view))  # fmt: skip
+                   rays=View(**footage.card.view).is_round)  # fmt: skip
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
