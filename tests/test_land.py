@@ -21,7 +21,7 @@ from vj.model.scroll import BEHIND, LATE, SMOOTH, Scroll
 from vj.signals import Controls
 from vj.train import lands
 from vj.train.footage import Footage
-from vj.train.land import LOOKS, Lessons
+from vj.train.land import LOOKS, SHIFTS, Lessons
 from vj.train.lands import Lands
 from vj.train.learn import Learner, adopt_footage, start
 from vj.train.moments import all_lasts, moments
@@ -669,3 +669,19 @@ def test_what_is_far_is_learnt_beside_what_is_near():
         assert (pictures[:, 0, :8] < -0.8).all() and (pictures[:, 0, 8:] > 0.8).all()
     begins = torch.cat([pictures[:, 0, 0, 0] for pictures, _ in seen])
     assert begins.max() - begins.min() > 0.5, "not always the same beside the same"
+    assert len(mine._latents[0]) == 2 * len(SHIFTS), "twice, for as much"
+
+
+@pytest.mark.parametrize("holds_all", [False, True])
+def test_where_all_is_in_it_lessons_are_smaller_and_more_of_them_in_making(holds_all):
+    pictures, told = [torch.rand(SEEN, TALL, 900)], [torch.zeros(3, 900)] if holds_all else None
+    net = Net(SMALL).land
+    lands = Lands(pictures, torch.full((TALL,), 2.0), torch.zeros(TALL, 2), told, 0.5, torch.full((3,), 6.0 * holds_all))
+    mine, drawn, made = Lessons(net, lands, Roughness()), [], []
+    mine.count(net)
+    decoder, velocity = net.decoder.forward, net.velocity.forward
+    net.decoder.forward = lambda latents: drawn.append(len(latents)) or decoder(latents)
+    net.velocity.forward = lambda x, *told: made.append(len(x)) or velocity(x, *told)
+    for share in (0.0, *[1.0] * 6):
+        mine.grade(share)
+    assert drawn == ([8] * 3 if holds_all else [16] * 4) and made == [16 if holds_all else 32] * 6

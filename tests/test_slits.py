@@ -79,6 +79,14 @@ def test_how_all_goes_is_measured(found):
     assert (found[0].pictures[0][3] == 1).all()
 
 
+def test_rows_that_go_out_from_a_point_have_more_layers(found):
+    lands, frames, controls = found
+    rows = find(frames, controls, [(0, len(frames))], rays=True).paces
+    cuts = torch.nonzero(rows.diff())[:, 0] + 1
+    assert len(rows.unique()) > len(lands.paces.unique()) and (cuts % 8).any()
+    assert not (torch.nonzero(lands.paces.diff())[:, 0] + 1).fmod(8).any()
+
+
 def test_what_was_told_stands_beside_it(found):
     lands, _, controls = found
     (told,), early = lands.told, before(found[0])
@@ -179,6 +187,8 @@ def test_rows_go_in_layers():
     steps = np.r_[np.full(20, 0.1), np.full(20, 1.0), np.full(20, 3.0)]
     layered = in_layers(steps * random.uniform(0.95, 1.05, 60), 5.0, 4)
     assert len(np.unique(layered)) == 3 and layered == pytest.approx(steps, rel=0.05)
+    train = np.r_[np.full(3, 0.08), np.full(3, 0.3), 1.5, 3.0, np.full(88, 18.0)]
+    assert in_layers(train, 14.0, 8).tolist() == [pytest.approx(0.3, abs=0.2)] * 8 + [18.0] * 88, "rows between two count as off"
     slope = np.linspace(0.5, 4, 96)
     few, more = in_layers(slope, 14.0, 8), in_layers(slope, 2.0, 1)
     cuts = np.flatnonzero(np.diff(few)) + 1

@@ -1,6 +1,7 @@
 """Things and land are learnt beside all else, and shown from when they are worth it, not before."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -249,6 +250,9 @@ def test_where_all_is_shown_as_one_land_little_else_is_learnt(monkeypatch, all_i
         assert not mine.comes_first(fledged=False)
         waits.append(mine.comes_first(fledged=True))
     assert sum(waits) == (2 * (whole.SELDOM - 1) if all_in_land else 0)
+    part = mine._parts["land"]
+    usual = whole.RATE * min(1, part._given / whole.WARMUP) / (1 + (part._given - 1) / whole.CALMER) ** 0.5
+    assert part._optimiser.param_groups[0]["lr"] == pytest.approx(usual * (3 if all_in_land else 1), rel=1e-3), "and boldly"
 
 
 @pytest.mark.parametrize("lacks", ["a band", "land", "things"])
@@ -378,3 +382,15 @@ def test_a_show_takes_at_once_what_has_things_in_its_land():
         now = dict(generator.net.named_parameters())[name].detach()
         assert generator.whole and torch.allclose(now.float(), others[name], atol=0.01)
         assert generator.world.inert == (others is together)
+
+
+@pytest.mark.parametrize(("view", "rays"), [({}, False), ({"kind": "ahead", "y": 0.4}, True), ({"kind": "rising"}, False)])
+def test_layers_are_those_of_rays_where_the_footage_is_laid_out_along_them(monkeypatch, view, rays):
+    told = []
+    monkeypatch.setattr(things, "cutting", none)
+    monkeypatch.setattr(slits, "taking", lambda *given: told.append(given) or iter_of(everything()))
+    film = footage()
+    mine = Learner(replace(film, card=replace(film.card, view=view)), start(film, config=SMALL), TrainConfig())
+    while mine.trainer.whole._work is not None:
+        mine.trainer.whole.turn(contextlib.nullcontext)
+    assert [given[3] for given in told] == [rays]
