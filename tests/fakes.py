@@ -30,6 +30,9 @@ class FakeGenerator:
         self._seed, self._count = seed, 0
         self.resets.append(seed)
 
+    def cut(self) -> None:
+        """It knows one scene."""
+
     def step(self, controls: Controls) -> ModelFrame:
         self.told.append(controls)
         self._count += 1

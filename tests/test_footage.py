@@ -1,7 +1,6 @@
 """Preparing footage: what is measured agrees with what was drawn, and what cannot be used is said in a sentence."""
 
 import json
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from vj import view
 from vj.errors import FootageError
-from vj.train import footage, heading, large, measure, sources
+from vj.train import footage, large, measure, sources
 from vj.train.footage import load, prepare
 from vj.video import FilmWriter
 
@@ -279,21 +278,10 @@ def test_what_goes_no_way_is_travelled_past(tmp_path):
     assert card.count == 40 * sources.SLOWED and np.array_equal(seen[7, :, :-2], seen[6, :, 2:])
 
 
-def test_all_sources_are_seen_one_way(tmp_path):
-    long = film(tmp_path / "long.mp4", growing(90))
-    card = prepare([long, film(tmp_path / "short.mp4", slide([2] * 30))], tmp_path / "out")
-    assert card.view["kind"] == "ahead" and len(card.clips) == 2
-    assert any("short.mp4: goes another way than most" in sentence for sentence in card.left_out)
-
-
-def test_what_is_turned_is_not_also_travelled_past(tmp_path):
-    way = heading.Heading(view.WINDOW, strays=True)
-    clip = film(tmp_path / "a.mp4", slide([2] * 30))
-    words = ["a.mp4: has borders.", "a.mp4: is travelled past."]
-    astray = replace(sources.open_all([clip], None, [])[0], heading=way, words=words)
-    turned = sources._turned(astray, "ahead")
-    assert turned.heading.view.kind == "ahead" and not turned.heading.strays
-    assert turned.words[0] == "a.mp4: has borders." and len(turned.words) == 2 and "another way" in turned.words[1]
+def test_as_all_are_asked_to_go_they_go(tmp_path):
+    sources = [film(tmp_path / "long.mp4", growing(90)), film(tmp_path / "short.mp4", slide([2] * 30))]
+    card = prepare(sources, tmp_path / "out", view="window")
+    assert card.view == {} and len(card.clips) == 2
 
 
 def test_what_goes_fast_across_does_not_go_up_and_down_too():

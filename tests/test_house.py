@@ -16,6 +16,7 @@ FLOOR = {  # a file imports only what stands on lower floors; within a room (a f
     "vj.cues": 1.2,
     "vj.settings": 1.5,
     "vj.controls": 2,
+    "vj.cuts": 2,
     "vj.model": 2,
     "vj.render": 2,
     "vj.midi": 2,

@@ -159,7 +159,7 @@ def test_a_report_of_a_network_that_knows_nothing(tmp_path):
     net = fresh(config, [[0, 0], [1, 0], [2, 0], [4, 0]])
     net.first_frames.copy_(torch.cat([first, first], 1))
     card = Card(ARCHITECTURE, 48, 80, toy.FPS, ("speed", "far", "middle", "near", "brightness", "warmth"), config=asdict(config))
-    prepared = SimpleNamespace(frames=footage.frames, controls=footage.controls, clips=footage.clips,
+    prepared = SimpleNamespace(frames=footage.frames, controls=footage.controls, clips=footage.clips, scenes=[],
                                card=SimpleNamespace(usual=footage.usual, fps=footage.fps))  # fmt: skip
     heard = []
     report = judge.judge(card, net.state_dict(), prepared, 80, lambda share, what: heard.append(share), effort=0.05)

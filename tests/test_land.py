@@ -21,11 +21,12 @@ from vj.model.scroll import BEHIND, LATE, SMOOTH, Scroll
 from vj.signals import Controls
 from vj.train import lands
 from vj.train.footage import Footage
-from vj.train.land import LOOKS, SHIFTS, Lessons
+from vj.train.land import LOOKS, Lessons
 from vj.train.lands import Lands
 from vj.train.learn import Learner, adopt_footage, start
 from vj.train.moments import all_lasts, moments
 from vj.train.roughness import Roughness
+from vj.train.stretches import SHIFTS
 from vj.train.things import outcome
 from vj.train.trainer import TrainConfig
 
@@ -669,7 +670,7 @@ def test_what_is_far_is_learnt_beside_what_is_near():
         assert (pictures[:, 0, :8] < -0.8).all() and (pictures[:, 0, 8:] > 0.8).all()
     begins = torch.cat([pictures[:, 0, 0, 0] for pictures, _ in seen])
     assert begins.max() - begins.min() > 0.5, "not always the same beside the same"
-    assert len(mine._latents[0]) == 2 * len(SHIFTS), "twice, for as much"
+    assert len(mine._stretches[0]._latents[0]) == 2 * len(SHIFTS), "twice, for as much"
 
 
 @pytest.mark.parametrize("holds_all", [False, True])

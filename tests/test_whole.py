@@ -17,9 +17,11 @@ from vj.train import lands, slits, things, trainer, whole
 from vj.train.lands import Lands
 from vj.train.learn import Learner, start, switched
 from vj.train.roughness import Roughness
+from vj.train.scenes import Scene
 from vj.train.things import Things
 from vj.train.trainer import TrainConfig
 from vj.train.whole import Whole
+from vj.view import WINDOW
 
 TALL, WIDE = SMALL.height, SMALL.width
 GO = Controls(speed=1.0)
@@ -66,7 +68,8 @@ def _film(monkeypatch):
 
 def lessons(shown: Net | None = None, pieces=((0, 120),)) -> Whole:
     """For a network that knows nothing; of what is shown, that of `shown`."""
-    data = type("Data", (), {"frames": None, "controls": None, "training": list(pieces), "rays": False})
+    scenes = [Scene(WINDOW, tuple(pieces), (0.5, 0.1, 0.0, 0.1))]
+    data = type("Data", (), {"frames": None, "controls": None, "training": list(pieces), "scenes": scenes})
     net = Net(SMALL)
     net.bank.copy_(torch.tensor(MOTIONS))
     mine = Whole(net, Net(SMALL).eval(), data, Roughness())

@@ -31,7 +31,7 @@ def wait_for(what, seconds: float = 8.0) -> bool:
     [
         ("space", {"freeze": True}), ("b", {"blackout": True}), ("r", {"resets": 1}), ("f", {"fullscreens": 1}),
         ("up", {"speed": 1.1}), ("down", {"speed": 0.9}), ("t", {"taps": 1}), ("d", {"hud": True}),
-        ("h", {"help": True}), ("n", {"footages": 1}),
+        ("h", {"help": True}), ("n", {"footages": 1}), ("c", {"cuts": 1}),
         ("/", {"ones": 1}), (",", {"halves": 1}), (".", {"doubles": 1}), ("[", {"earlier": 1}), ("]", {"later": 1}),
         ("1", {"look": 1}), ("9", {"look": 9}), ("escape", {"quits": 1}), ("x", {}),
         ("0", {"safes": 1}), ("o", {"setup": True}), ("tab", {}), ("left", {}),
@@ -59,7 +59,7 @@ def test_the_safe_key_undoes_whatever_was_turned():
 
 
 def test_the_table_of_keys_names_them_all():
-    first = ["space", "b", "r", "f", "up / down", "t", "/", ", .", "[ ]", "n"]
+    first = ["space", "b", "r", "f", "up / down", "t", "/", ", .", "[ ]", "n", "c"]
     assert [k for k, _ in KEYS] == [*first, "d", "h", "1 ... 9", "0", "o", "Esc Esc"]
 
 

@@ -22,7 +22,8 @@ KEYS = """keys in the window:
   t tap tempo     d head-up display              1...9 looks      Esc twice quits
   0 safe look     o set up the output: test card, corners, colours
   , . half, double tempo           / the bar begins now           [ ] beats earlier, later
-  n next footage, of those given with --then                      h these keys, on the screen"""
+  n next footage, of those given with --then                      c cut to another scene, of footage that has several
+  h these keys, on the screen"""
 
 
 def main(arguments: list[str] | None = None) -> int:

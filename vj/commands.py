@@ -18,7 +18,7 @@ from vj.audio.files import SoundFile
 from vj.controls import SoundTable
 from vj.errors import FilmError, WeightsError
 from vj.model import device
-from vj.model.generator import Generator, view_of
+from vj.model.generator import Generator
 from vj.model.speed import fitting_size, frame_seconds, half_the_threads
 from vj.render import window
 from vj.settings import Settings, upscaler_beside, upscaler_weights
@@ -30,7 +30,7 @@ from vj.train import judge as judging
 from vj.train import learn as learning
 
 PREVIEW = (4, 2)  # columns and rows of the preview's frames
-PREVIEW_EVERY = 8  # model frames from one to the next
+PREVIEW_EVERY, PREVIEW_STAYS = 8, 16  # model frames from one to the next, and in one scene
 KEPT = 20.0  # s from one kept copy of the weights to the next
 MUSIC_SECONDS = 90.0  # of a piece that is played to be judged
 DRUMS = {"KD": "kick", "SD": "snare", "HH": "hat", "CY": "hat", "RC": "hat", "kick": "kick", "snare": "snare", "hat": "hat"}
@@ -126,8 +126,13 @@ def _preview(made: tuple[weights.Card, dict], path: Path, compute: str) -> None:
     """What these weights imagine, a few frames apart, as a PNG."""
     generator = Generator(*made, compute)
     columns, rows = PREVIEW
-    frames = [generator.step(Controls()).pixels for _ in range(columns * rows * PREVIEW_EVERY)][::PREVIEW_EVERY]
-    frames = [generator.view.lay_back(frame) for frame in frames]
+    frames = []
+    for number in range(columns * rows * PREVIEW_EVERY):
+        frame = generator.step(Controls())
+        if number % PREVIEW_EVERY == 0:
+            frames.append(frame.view.lay_back(frame.pixels))
+        if number % PREVIEW_STAYS == PREVIEW_STAYS - 1:
+            generator.cut()
     sheet = np.concatenate([np.concatenate(frames[row * columns :][:columns], 1) for row in range(rows)])
     if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
         raise FilmError(f"The preview {path} cannot be written: free some room or choose another place.")
@@ -204,7 +209,7 @@ def _judge_music(path: Path, card, tensors, prepared, sound: Path, drums: Path |
     with opening.bar(path.name) as tell:
         found = music.judge_music(Generator(card, tensors), judging.reference_of(prepared), np.array(table), frames, tell)
     about = {"title": f"{path.name} plays {sound.name}, heard in advance as vj render hears it", "step": card.step}
-    return judging.Report(tuple(found.figures), judging.sheet(found.pictures, view_of(card)), about)
+    return judging.Report(tuple(found.figures), judging.sheet(found.pictures), about)
 
 
 def read_drums(path: Path) -> dict[str, list[float]]:

@@ -92,7 +92,8 @@ def play(settings: Settings) -> None:
                        generator.device, sources=start.sources, upscaler=upscaler_weights(start.path))
             )  # fmt: skip
             inbox = stack.enter_context(Inbox(slot.folder))
-        maker = Maker(generator, opening.mapping(whole, start.card), model_rate, start.card.fps, settings.seed)
+        mapping, cuts = opening.mapping(whole, start.card), opening.cuts(whole)
+        maker = Maker(generator, mapping, model_rate, start.card.fps, settings.seed, cuts)
         fade = round(settings.fade_seconds * model_rate)
         stamps = Stamps(source)
         ear = FeatureExtractor(settings.rate, settings.hop, trim=settings.trim)

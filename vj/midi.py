@@ -24,7 +24,7 @@ RANGED = {
     "speed": (0, 4), "drive": (0, 1), "brightness": (0, 2), "warmth": (-1, 1), "look": (1, 9), "nudge_x": (0, 1),
     "nudge_y": (0, 1),
 }  # fmt: skip
-PRESSED = ("resets", "taps", "items", "safes", "footages", "ones", "halves", "doubles", "earlier", "later")  # counters
+PRESSED = ("resets", "taps", "items", "safes", "footages", "cuts", "ones", "halves", "doubles", "earlier", "later")  # counters
 SWITCHED = ("blackout", "freeze", "hud", "help", "setup")
 LOOK_SECONDS = 1.0  # between two looks at the list of ports
 NOTE_OFF, NOTE_ON, CC = 0x80, 0x90, 0xB0  # status bytes, upper half

@@ -47,7 +47,8 @@ def render(settings: Settings) -> None:
         screen.use(best if settings.upscaler == "auto" else settings.upscaler)
         model_fps = start.card.fps
         mapping = opening.mapping(whole, start.card)
-        show = Show(Maker(generator, mapping, model_fps, start.card.fps, settings.seed), model_fps)
+        maker = Maker(generator, mapping, model_fps, start.card.fps, settings.seed, opening.cuts(whole))
+        show = Show(maker, model_fps)
         ear, knobs = FeatureExtractor(settings.rate, settings.hop), Knobs(look=settings.look)
         follow(ear, look_ahead(opening.sound_file(settings), seconds=seconds + FUTURE))
         updates, cued, cues = 0, opening.cued(settings, start), Cues(tuple(cue.at for cue in settings.then))

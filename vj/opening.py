@@ -19,6 +19,7 @@ from vj import weights
 from vj.audio import demo_music
 from vj.audio.source import FilePlayer, LineIn
 from vj.controls import Mapping, SoundTable
+from vj.cuts import Cuts, CutTable
 from vj.errors import FootageError, WeightsError
 from vj.model import device, speed
 from vj.model.generator import Generator
@@ -219,6 +220,10 @@ def learner(settings: Settings, start: Start) -> OfflineLearner | None:
 
 def mapping(table: dict, card: weights.Card) -> Mapping:
     return Mapping(SoundTable.parse(table), card.fps)
+
+
+def cuts(table: dict) -> Cuts:
+    return Cuts(CutTable.parse(table))
 
 
 def upscaler(path: Path) -> list | None:

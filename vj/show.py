@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vj.controls import Mapping
+from vj.cuts import Cuts
 from vj.signals import AudioFeatures, Controls, Knobs, ModelFrame, Picture
 
 
@@ -14,6 +15,7 @@ class Generator(Protocol):
     """What the show needs of vj.model.generator.Generator."""
 
     def reset(self, seed: int) -> None: ...
+    def cut(self) -> None: ...
     def step(self, controls: Controls) -> ModelFrame: ...
 
 
@@ -29,29 +31,42 @@ class Made:
 class Maker:
     """Music and hands to model frames at model_fps. The world's speed is that of footage at card_fps."""
 
-    def __init__(self, generator: Generator, mapping: Mapping, model_fps: float, card_fps: float, seed: int = 0):
+    def __init__(self, generator: Generator, mapping: Mapping, model_fps: float, card_fps: float, seed: int = 0,
+                 cuts: Cuts | None = None):  # fmt: skip
+        """cuts: when it goes to another scene by itself; None: never."""
         self.generator = generator
-        self._mapping = mapping
+        self._mapping, self._cuts = mapping, cuts
         self._dt = 1 / model_fps
         self._pace = card_fps / model_fps  # footage frames per model frame
         self._seed = seed
-        self._resets = 0  # presses answered
+        self._resets = self._asked = 0  # presses answered, of a new seed and of a cut
 
     def make(self, features: AudioFeatures, knobs: Knobs) -> Made:
-        """The next model frame. Presses of reset since the last one are one new seed."""
+        """The next model frame. Presses of reset since the last one are one new seed, those of a cut one cut."""
         if knobs.resets != self._resets:
             self._resets = knobs.resets
             self.generator.reset(self._seed + knobs.resets)
+            if self._cuts is not None:
+                self._cuts.start()
+        due = self._cuts is not None and self._cuts.turn(features, self._dt)
+        if due or knobs.cuts != self._asked:
+            self.generator.cut()
+            if self._cuts is not None:
+                self._cuts.start()
+        self._asked = knobs.cuts
         controls = self._mapping.turn(features, knobs, self._dt)
         controls = replace(controls, speed=min(controls.speed * self._pace, 4.0))
         return Made(self.generator.step(controls), controls, features)
 
 
 def between(before: Made, after: Made, blend: float, features: AudioFeatures) -> Picture:
-    """The picture that stands `blend` (0..1) of the way between two model frames; features: as heard now."""
+    """The picture that stands `blend` (0..1) of the way between two model frames, of the same world; of two worlds the later one;
+    features: as heard now."""
+    before = before if before.frame.world == after.frame.world else after
     blend = min(max(blend, 0.0), 1.0)
     time = before.features.time + blend * (after.features.time - before.features.time)
-    return Picture(before.frame.picture, after.frame.picture, after.frame.flow, blend, time, features, after.frame.view)
+    frame = after.frame
+    return Picture(before.frame.picture, frame.picture, frame.flow, blend, time, features, frame.view, frame.world)
 
 
 class Show:

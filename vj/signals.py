@@ -84,6 +84,7 @@ class Knobs:
     earlier: int = 0  # presses of: beats a little earlier
     later: int = 0
     footages: int = 0  # presses of: go over to the next footage
+    cuts: int = 0  # presses of: cut to another scene, of footage that has several
     blackout: bool = False
     freeze: bool = False
     hud: bool = False
@@ -129,6 +130,7 @@ class Picture:
     time: float  # s of sound that this picture answers
     features: AudioFeatures = field(default_factory=AudioFeatures)
     view: View = WINDOW  # how it is to be laid back
+    world: int = 0  # which world it is of: a new one is seen at once as it is to be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class ModelFrame:
     version: int  # of the weights that made it
     view: View = WINDOW  # how it is laid out
     fine: np.ndarray | None = None  # uint8 (2 H, 2 W, 3), the same picture with its detail, where that is made
+    world: int = 0  # which world of its generator it is of: nothing leads from one to another
 
     @property
     def picture(self) -> np.ndarray:

@@ -104,7 +104,7 @@ class Calls:
         told = known.new_zeros(1, len(BANDS), NEW)
         told[:, band, : max(1, round(float(net.lasts[band] / net.unit) / CELL))] = TOLD
         noise = torch.from_numpy(self._random.standard_normal((*known.shape[:3], KNOWN + NEW), np.float32)).to(known.device)
-        return cells, Way(net.velocity, noise, noise.new_zeros(1, 1), net.beside(known, told))
+        return cells, Way(net.velocity, noise, noise.new_full((1, 1), net.wanted(0)), net.beside(known, told))
 
     def _seen(self, made: torch.Tensor, rows: torch.Tensor, band: int) -> np.ndarray:
         """How much of what enters is to be seen, (n,) for each column of made (4, H, n), in the band's rows."""

@@ -29,6 +29,7 @@ TRAINING = ("encoder.", "sprites.encoder.")  # weights that have no part in the 
 FADED = ("bank", "palette", "profile", "usual")  # what is measured in footage: another footage's comes gently too
 MADE = ("sprites", "land")  # what is made whole, if it is known
 REFRESHED = 4  # frames of a fade from which the dice take the weights once, the last among them
+NEWER = ("land.scenes.", "first_scenes")  # tensors that older weights of this architecture lack, and need not have
 UNFIT = "The weights file does not hold this network's tensors; make it again with `vj learn`."
 
 
@@ -58,10 +59,16 @@ def build(card, tensors) -> Net:
     config = config_of(card)
     try:
         net = Net(config)
-        net.load_state_dict(tensors)
+        net.load_state_dict(_with_newer(net.state_dict(), tensors))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(UNFIT) from error
     return net.eval()
+
+
+def _with_newer(mine: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """These tensors, and for those that older weights lack what says that there is one scene alone."""
+    lacking = {name for name in mine if name.startswith(NEWER)} - tensors.keys()
+    return tensors | {name: torch.zeros_like(mine[name]) for name in lacking}
 
 
 class Generator:
@@ -83,7 +90,8 @@ class Generator:
         self.laying = Laying(self.net.land, lambda rows: worlds.homely_rows(self.net, rows)[0])
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet, self._detail = torch.zeros(1, device=device), None
-        self.view = view_of(card)
+        self._worlds = 0  # begun so far
+        view_of(card)
         self.reset(seed)
 
     @property
@@ -96,17 +104,53 @@ class Generator:
         """(height, width) px of the frames."""
         return self.net.config.height, self.net.config.width
 
+    @property
+    def view(self) -> View:
+        """How what is shown is laid out."""
+        scenes = self.net.land.scenes
+        return scenes.seen(scenes.here) if scenes.several else view_of(self.card)
+
     def reset(self, seed: int) -> np.ndarray:
         """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
         self.dice.seed(seed)
         self.passing.seed(seed)
         self.laying.seed(seed)
-        chosen = int(np.random.default_rng(seed).integers(len(self.net.first_frames)))
+        self._random = np.random.default_rng(seed)
+        return self._begin(self._firsts())
+
+    def cut(self) -> None:
+        """To another scene, where the weights know several, from one of its first pictures on: which one hangs on the seed."""
+        others = self._firsts()
+        others = others[self.net.first_scenes[others].cpu().numpy() != self.net.land.scenes.here]
+        if self.net.land.scenes.several and len(others):
+            self._begin(others)
+
+    def _firsts(self) -> np.ndarray:
+        """The numbers of the first pictures that may be begun from: of scenes that are known, if any is."""
+        scenes, which = self.net.land.scenes, np.arange(len(self.net.first_frames))
+        known = [scenes.known(int(scene)) for scene in self.net.first_scenes] if scenes.several else [False]
+        return which[known] if any(known) else which
+
+    def _begin(self, some: np.ndarray) -> np.ndarray:
+        """A world from one of these first pictures; which, uint8 (H, W, 3)."""
+        chosen = int(some[self._random.integers(len(some))])
+        self._worlds += 1
+        self._go_to(int(self.net.first_scenes[chosen]))
+        self.laying.leave()
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
         if self._detail is not None:
             self._detail.begin(frame)
         return _pixels(frame[0].cpu().numpy())
+
+    def _go_to(self, scene: int) -> None:
+        """From now on it is this scene, of those that the weights know; if it is no longer one of them, the first."""
+        scenes = self.net.land.scenes
+        if not scenes.several:
+            scenes.here = 0
+            return
+        scenes.go(self.net.land, scene if scene < int(scenes.count) else 0)
+        self.net.usual.copy_(scenes.usual[scenes.here])
 
     @torch.inference_mode()
     def step(self, controls: Controls) -> ModelFrame:
@@ -143,7 +187,7 @@ class Generator:
         picture, pace = self.passing.over(world.shown[0][0].cpu().numpy())
         flow = np.take(-world.moved[0].cpu().numpy(), world.classes[0].cpu().numpy(), axis=0)
         flow[..., 0] = np.where(np.isnan(pace), flow[..., 0], -controls.speed * pace)
-        return ModelFrame(_pixels(picture), flow, self.version, self.view, fine)
+        return ModelFrame(_pixels(picture), flow, self.version, self.view, fine, self._worlds)
 
     def refine(self, fine: bool = True) -> bool:
         """Whether frames have their detail from now on: where it is asked for, and the weights know any. Things that are under
@@ -172,13 +216,14 @@ class Generator:
 
         WeightsError if they are of another shape; the old ones stay.
         """
-        config, view = config_of(card), view_of(card)
+        config, _ = config_of(card), view_of(card)
         if config != self.net.config:
             raise WeightsError(
                 f"The new weights are for {config.width}x{config.height}, the show runs at "
                 f"{self.net.config.width}x{self.net.config.height}; start it again to change the size."
             )
         mine = self.exact.state_dict()
+        tensors = _with_newer(mine, tensors)
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
         other = self.net.land.holds_all != bool(tensors["land.lasts"].any())
@@ -190,7 +235,8 @@ class Generator:
         for name, buffer in self.net.named_buffers():
             if name in tensors and name not in FADED:  # what can be worked out anew is not kept
                 buffer.copy_(tensors[name])
-        self.card, self.view = card, view
+        self.card = card
+        self._go_to(self.net.land.scenes.here)
 
     @torch.no_grad()
     def _take(self, start: str, tensors: dict[str, torch.Tensor]) -> None:
@@ -209,6 +255,8 @@ class Generator:
         torch._foreach_lerp_(exact, goal, 1 / left)  # a share of what is left, so that all steps are alike
         for mine, value in zip(_fading(self.net).values(), exact, strict=True):
             mine.copy_(value)
+        if self.net.land.scenes.several:
+            self.net.usual.copy_(self.net.land.scenes.usual[self.net.land.scenes.here])
         if left % REFRESHED == 1:
             self.dice.refresh()
         self._fade = (goal, left - 1) if left > 1 else None

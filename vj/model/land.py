@@ -20,6 +20,7 @@ from torch import nn
 
 from vj.model import planes
 from vj.model.latents import CELL, Decoder, Encoder, Velocity
+from vj.model.scenes import Scenes
 from vj.signals import BANDS
 
 SEEN = 4  # channels: colours in the picture's mean, and 1
@@ -33,8 +34,8 @@ MIDDLING, CONTRAST, BRIGHTEST = 0.8, 1.2, 3.0  # of what is seen: what is told a
 class Land(nn.Module):
     """Makes what enters of the land, if it has learnt it."""
 
-    def __init__(self, height: int, classes: int):
-        """height of the picture, px; motions that it can have."""
+    def __init__(self, height: int, classes: int, scenes: int = 1):
+        """height of the picture, px; motions that it can have; scenes that there can be."""
         super().__init__()
         self.height, self.tall = height, -(-height // CELL) * CELL
         self.encoder, self.decoder = Encoder(SEEN, WIDTHS, LATENTS), Decoder(SEEN, WIDTHS, LATENTS)
@@ -45,6 +46,7 @@ class Land(nn.Module):
         self.register_buffer("bank", torch.zeros(classes, 2))  # px a frame at speed 1 that what is in it may go, if it holds all
         self.register_buffer("unit", torch.ones(1))  # frames at speed 1 of a column
         self.register_buffer("lasts", torch.zeros(len(BANDS)))  # frames at speed 1 that things in it take to enter; 0: none are
+        self.scenes = Scenes(height, classes, scenes)
 
     @property
     def known(self) -> bool:
@@ -60,6 +62,11 @@ class Land(nn.Module):
     def forget(self) -> None:
         """From now on it makes none: there is other footage."""
         self.paces.zero_()
+        self.scenes.forget()
+
+    def wanted(self, kind: int) -> float:
+        """What velocity is told of rows of this kind: it, or, where all that enters is in the land, which scene it is."""
+        return self.scenes.here / 2 if self.holds_all else float(kind)
 
     @property
     def kinds(self) -> list[int]:

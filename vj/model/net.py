@@ -437,7 +437,7 @@ class Net(nn.Module):
         self.prior = Prior(config)
         self.mender = Mender()
         self.sprites = Sprites(config.height, config.width)
-        self.land = Land(config.height, config.classes)
+        self.land = Land(config.height, config.classes, config.seeds)
         self.register_buffer("bank", torch.zeros(config.classes, 2))  # px a frame at speed 1, source minus place
         # The least and the greatest that each row's median colour is in the footage, in the picture's mean luma: (2, 3, H).
         self.register_buffer("palette", torch.tensor([0.0, 9.0]).view(2, 1, 1).repeat(1, 3, config.height))
@@ -450,6 +450,7 @@ class Net(nn.Module):
         shape = (config.seeds, 6, config.height, config.width)  # each above the frame before it, so that it moves on
         self.register_buffer("first_frames", torch.zeros(shape, dtype=torch.uint8))
         self.register_buffer("first_speeds", torch.zeros(config.seeds))
+        self.register_buffer("first_scenes", torch.zeros(config.seeds))  # the scene of each, where there are several
 
     def lit(self, controls: torch.Tensor) -> torch.Tensor:
         """Controls (B, 6), brightness and warmth in spreads of the footage's own, -> the same in one scale for all footage.

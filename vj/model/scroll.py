@@ -102,7 +102,7 @@ class Scroll:
             known = self.cells[..., -KNOWN:]
             shape = (*known.shape[:3], KNOWN + NEW)
             noise = WILD[self.net.holds_all] * torch.from_numpy(self._random.standard_normal(shape, np.float32)).to(known.device)
-            told = noise.new_full((1, 1), 0.0 if self.net.holds_all else self._kind)
+            told = noise.new_full((1, 1), self.net.wanted(self._kind))
             self._way = Way(self.net.velocity, noise, told, self.net.beside(known))
         if self._way.go_on():
             return

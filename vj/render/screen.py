@@ -313,7 +313,7 @@ class Screen:
 
     def _lay_back(self, image: moderngl.Texture, picture: Picture, values: dict[str, object], dt: float) -> moderngl.Texture:
         """The picture as it was seen, where its journey is laid out (vj/view.py)."""
-        turned = self._turning.turn(picture.view, dt)
+        turned = self._turning.turn(picture.view, dt, picture.world)
         if not turned or not self._unroll.is_good:
             return image
         size = tuple(max(side, UNROLLED * small) for side, small in zip(image.size, picture.before.shape[1::-1], strict=True))

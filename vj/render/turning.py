@@ -13,11 +13,13 @@ class Turning:
     def __init__(self):
         self._view: View = WINDOW  # what is laid back now
         self._share: float | None = None  # 0 as laid out .. 1 laid back; None before the first picture
+        self._world = 0
 
-    def turn(self, view: View, dt: float) -> dict[str, object]:
+    def turn(self, view: View, dt: float, world: int = 0) -> dict[str, object]:
         """What shaders/unroll.glsl wants (u_view, u_turned) for pictures laid out so, dt s after the last; {} while they are
-        shown as they are. The first view is there at once, another comes gently: what is laid back goes flat first."""
-        if self._share is None:
+        shown as they are. The first view of a world is there at once, another comes gently: what is laid back goes flat first."""
+        if self._share is None or world != self._world:
+            self._world = world
             self._view, self._share = view, 0.0 if view.is_flat else 1.0
         if self._share <= 0.0:
             self._view = view

@@ -27,6 +27,7 @@ KEYS = (
     (", .", "half, double tempo"),
     ("[ ]", "beats earlier, later"),
     ("n", "next footage"),
+    ("c", "cut to another scene"),
     ("d", "head-up display"),
     ("h", "this help"),
     ("1 ... 9", "looks"),
@@ -48,13 +49,13 @@ NAMES = {
     glfw.KEY_TAB: "tab", glfw.KEY_BACKSPACE: "backspace", glfw.KEY_LEFT: "left", glfw.KEY_RIGHT: "right",
     glfw.KEY_SPACE: "space", glfw.KEY_UP: "up", glfw.KEY_DOWN: "down", glfw.KEY_ESCAPE: "escape",
     glfw.KEY_COMMA: ",", glfw.KEY_PERIOD: ".", glfw.KEY_SLASH: "/", glfw.KEY_LEFT_BRACKET: "[", glfw.KEY_RIGHT_BRACKET: "]",
-    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BRFTDHON0123456789"},
+    **{getattr(glfw, f"KEY_{c}"): c.lower() for c in "BCRFTDHON0123456789"},
     **{getattr(glfw, f"KEY_KP_{c}"): c for c in "0123456789"},
 }  # fmt: skip
 
 
 COUNTED = {"r": "resets", "f": "fullscreens", "t": "taps", "/": "ones", ",": "halves", ".": "doubles", "[": "earlier",
-           "]": "later", "n": "footages", "escape": "quits"}  # fmt: skip
+           "]": "later", "n": "footages", "c": "cuts", "escape": "quits"}  # fmt: skip
 TURNED = {"space": "freeze", "b": "blackout", "d": "hud", "h": "help", "o": "setup"}  # on and off
 
 

@@ -12,6 +12,8 @@ import torch
 
 from vj.errors import FootageError
 from vj.signals import LUMA
+from vj.train.scenes import Scene
+from vj.view import WINDOW
 
 BEFORE = 6  # frames of history in a window
 PIECES = 4  # that are held back of a long clip
@@ -48,14 +50,15 @@ class Dataset:
 
     frames (N, H, W, 3) uint8, controls (N, 6), clips [(start, stop)...]; `held_back` is the share of each clip that
     training never sees, in PIECES from all over it (`held`); `targets` (n,) are the frames that it may foretell; fine: the frames
-    twice as large, a vj.train.fine_frames.FineFrames, if there are any; rays: its rows go out from a point, see vj.view.
+    twice as large, a vj.train.fine_frames.FineFrames, if there are any; scenes: of all clips, where they are not one, seen flat.
     FootageError if no clip is long enough for one window.
     """
 
     def __init__(self, frames, controls, clips, usual: Usual, held_back: float = 0.08, seed: int = 0, fine=None,
-                 rays: bool = False):  # fmt: skip
+                 scenes: list[Scene] | None = None):  # fmt: skip
         self.frames, self.controls, self.usual, self.fine = frames, np.asarray(controls, np.float32), usual, fine
-        self.rays = rays
+        light = (usual.brightness_mean, usual.brightness_spread, usual.warmth_mean, usual.warmth_spread)
+        self.scenes = scenes or [Scene(WINDOW, tuple(clips), light)]
         self.rng = np.random.default_rng(seed)
         self.training, self.held = [], []
         for start, stop in clips:

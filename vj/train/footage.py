@@ -18,25 +18,28 @@ import numpy as np
 from vj.errors import FootageError
 from vj.signals import CONTROL_NAMES
 from vj.train import large as pictures
-from vj.train import measure
+from vj.train import measure, scenes
 from vj.train.fine_frames import PLACES, TIMES, FineFrames, Keeper, shrunk
+from vj.train.scenes import Scene
 from vj.train.sources import Source, find, open_all, slowed
 from vj.view import View
 
-STATE = 3  # of this program: what another one has prepared and kept is prepared anew
+STATE = 4  # of this program: what another one has prepared and kept is prepared anew
 LEAST_SECONDS, GOOD_SECONDS = 1.0, 3.0  # of all clips together: less is refused, less is mentioned
 LEAST_FRAMES = 10  # between two cuts
 REPEATS = 3  # so many equal frames in a row are a fault of the film; more are a halt
 SAME = 0.25 / 255  # mean |difference| of equal frames; where frames differ much, coding leaves more in equal ones
 LEAP = 2 / 255  # the least that moving on after a repeated frame changes; less is a train that comes to rest
+USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")  # of what is usual, the light
 SLOW = 0.6  # px a frame: slower footage is thinned out
 
 
 @dataclass(frozen=True, slots=True)
 class FootageCard:
-    """What a prepared folder holds. clips: {name, start, stop}; usual and motions: see vj.train.measure.
+    """What a prepared folder holds. clips: {name, start, stop, scene}; usual and motions: see vj.train.measure.
 
     view: {kind, x, y} of vj.view.View, how pictures are laid out here and are to be laid back; empty: as they are.
+    scenes: {view, usual} of each, where they are unlike: then the view is the first one's; empty: all is one scene.
     """
 
     height: int
@@ -48,6 +51,7 @@ class FootageCard:
     usual: dict
     motions: list[list[float]]
     view: dict = field(default_factory=dict)
+    scenes: list[dict] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,15 @@ class Footage:
     @property
     def clips(self) -> list[tuple[int, int]]:
         return [(clip["start"], clip["stop"]) for clip in self.card.clips]
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """One, or those of the card."""
+        found = []
+        for number, scene in enumerate(self.card.scenes or [{"view": self.card.view, "usual": self.card.usual}]):
+            clips = tuple((clip["start"], clip["stop"]) for clip in self.card.clips if clip.get("scene", 0) == number)
+            found.append(Scene(View(**scene["view"]), clips, tuple(float(scene["usual"][name]) for name in USUAL)))
+        return found
 
 
 @dataclass(slots=True)
@@ -154,8 +167,9 @@ def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray,
 # ---------------------------------------------------------------------------------------------------------- preparing
 def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | None, tell, fine: bool) -> FootageCard:
     tell(0.0, "looking which way it goes")
-    opened, views = open_all(found, asked, left_out), []
+    opened = open_all(found, asked, left_out)
     takes: list[_Take] = []
+    seen: list[tuple[View, list[_Take]]] = []  # of each source
     weights: list[tuple[int, float]] = []  # frames and fps of each source
     keeping = Keeper(folder) if fine else contextlib.nullcontext()
     with open(folder / "frames.bin", "w+b") as store, keeping as keeper:
@@ -167,7 +181,7 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | 
             except FootageError as error:
                 left_out.append(str(error) if source.name in str(error) else f"{source.name}: {error}")
                 continue
-            views.append(source.heading.view)
+            seen.append((source.heading.view, new))
             left_out += words
             takes += new
             weights.append((sum(t.stop - t.start for t in new), fps))
@@ -187,20 +201,53 @@ def _prepare(found, left_out, folder: Path, size: tuple[int, int], asked: str | 
         edges[i], lights[i] = measure.edge_strength(frames[i]), measure.light(frames[i])
     motion = np.array([step.motion if step else 0.0 for take in takes for step in take.steps])
     samples = np.stack([step.samples if step else np.zeros((measure.SAMPLES, 2), np.float32) for t in takes for step in t.steps])
-    controls, usual = measure.controls(motion, edges, lights, [(t.start, t.stop) for t in takes])
+    groups = scenes.told_apart(frames, motion, [(view, _clips(new)) for view, new in seen])
+    for group in groups[scenes.MOST :]:
+        many = f"is unlike {scenes.MOST} longer scenes and is left out; give it apart"
+        left_out += [f"{seen[each][1][0].name}: {many}." for each in group]
+    groups = groups[: scenes.MOST]
+    scene_of = {id(take): number for number, group in enumerate(groups) for each in group for take in seen[each][1]}
+    kept = [take for take in takes if id(take) in scene_of]
+    controls, usual = measure.controls(motion, edges, lights, _clips(takes))
+    each_usual = []
+    if len(groups) > 1:
+        names = ["; ".join(dict.fromkeys(take.name for take in kept if scene_of[id(take)] == n)) for n in range(len(groups))]
+        left_out.append(f"There are {len(groups)} scenes, and the show cuts from one to another: {' | '.join(names)}.")
+        for number in range(len(groups)):
+            clips = _clips(take for take in kept if scene_of[id(take)] == number)
+            each_usual.append(_measured_apart(controls, motion, edges, lights, clips))
     known = np.array([step is not None for take in takes for step in take.steps])
     ways = measure.motions(samples[known], controls[known, 0])
     card = FootageCard(
         height=size[0], width=size[1], fps=round(float(fps), 3), count=count,
-        clips=[{"name": t.name, "start": t.start, "stop": t.stop} for t in takes],
+        clips=[{"name": t.name, "start": t.start, "stop": t.stop, "scene": scene_of[id(t)]} for t in kept],
         left_out=left_out, usual=usual, motions=[[round(float(v), 4) for v in d] for d in ways],
-        view={} if views[0].is_flat else asdict(views[0]),
+        view=_as_dict(seen[groups[0][0]][0]),
+        scenes=[{"view": _as_dict(seen[group[0]][0]), "usual": light} for group, light in zip(groups, each_usual, strict=False)],
     )  # fmt: skip
     np.save(folder / "controls.npy", controls)
     (folder / "card.json").write_text(json.dumps(asdict(card), indent=1), "utf-8")
     cv2.imwrite(str(folder / "sheet.png"), _sheet(card, frames, controls)[..., ::-1])
     del frames
     return card
+
+
+def _clips(takes) -> list[tuple[int, int]]:
+    return [(take.start, take.stop) for take in takes]
+
+
+def _as_dict(view: View) -> dict:
+    return {} if view.is_flat else asdict(view)
+
+
+def _measured_apart(controls, motion, edges, lights, clips: list[tuple[int, int]]) -> dict:
+    """Lets what is told of these clips' motion, and of what enters there, be of what is usual there; and the light that is."""
+    index = np.concatenate([np.arange(start, stop) for start, stop in clips])
+    ends = np.cumsum([stop - start for start, stop in clips])
+    apart = [(int(end) - (stop - start), int(end)) for end, (start, stop) in zip(ends, clips, strict=True)]
+    own, usual = measure.controls(motion[index], edges[index], lights[index], apart)
+    controls[index, :4] = own[:, :4]
+    return {name: usual[name] for name in USUAL}
 
 
 def _take(source: Source, store, keeper, size, folder, tell) -> tuple[list[_Take], float, list[str]]:
@@ -332,8 +379,9 @@ def _sheet(card: FootageCard, frames: np.ndarray, controls: np.ndarray) -> np.nd
     """A contact sheet, uint8 RGB: 24 frames from all over, and below how the six controls ran."""
     w = card.width
     picks = np.linspace(0, card.count - 1, 24).astype(int)
-    view = View(**card.view)
-    rows = [np.hstack([view.lay_back(frames[i]) for i in picks[k : k + 6]]) for k in range(0, 24, 6)]
+    views = {number: View(**scene["view"]) for number, scene in enumerate(card.scenes or [{"view": card.view}])}
+    scene = lambda i: next((c.get("scene", 0) for c in card.clips if c["start"] <= i < c["stop"]), 0)  # noqa: E731
+    rows = [np.hstack([views[scene(i)].lay_back(frames[i]) for i in picks[k : k + 6]]) for k in range(0, 24, 6)]
     plot = np.full((6 * 56, 6 * w, 3), 24, np.uint8)
     colours = ((240, 240, 240), (130, 190, 255), (150, 230, 150), (255, 170, 90), (255, 235, 120), (255, 120, 120))
     for k, name in enumerate(CONTROL_NAMES):

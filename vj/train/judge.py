@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vj.model import world as worlds
-from vj.model.generator import TRAINING, Generator, view_of
+from vj.model.generator import TRAINING, Generator
 from vj.model.mender import EVERY
 from vj.model.net import CODE_DIMS, CODES, DIGITS, HISTORY, Net
 from vj.model.prior import Dice
@@ -46,7 +46,7 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
         "step": card.step, "frames": frames, "held_back_frames": sum(b - a for a, b in reference.held),
         "unseen": reference.held != reference.training,  # False: too short to hold anything back
     }  # fmt: skip
-    return Report((*found.figures, *seen.figures, *spent.figures), sheet(seen.pictures, view_of(card)), about)
+    return Report((*found.figures, *seen.figures, *spent.figures), sheet(seen.pictures), about)
 
 
 def judge_player(player: Player, reference: Reference, frames: int, progress=None, effort: float = 1.0) -> Findings:
@@ -54,7 +54,7 @@ def judge_player(player: Player, reference: Reference, frames: int, progress=Non
     tell, out = progress or (lambda share, what: None), Findings()
     within = lambda a, b: lambda share, what: tell(a + (b - a) * share, what)  # noqa: E731
     for i in reference.sample(6):
-        out.show("footage", f"footage {i}", reference.frames[i])
+        out.show("footage", f"footage {i}", reference.frames[i], reference.view(i))
     out.take(trials.long_run(player, reference, frames, within(0.05, 0.6)))
     out.take(obeying.speeds(player, reference, within(0.6, 0.75), effort))
     out.take(obeying.standing(player, reference, within(0.75, 0.8), effort))
@@ -70,7 +70,8 @@ def reference_of(footage) -> Reference:
     usual = Usual(u["brightness_mean"], u["brightness_spread"], u["warmth_mean"], u["warmth_spread"])
     data = Dataset(footage.frames, footage.controls, footage.clips, usual)
     return Reference(
-        footage.frames, footage.controls, tuple(footage.clips), tuple(data.held), tuple(data.training), u, footage.card.fps
+        footage.frames, footage.controls, tuple(footage.clips), tuple(data.held), tuple(data.training), u, footage.card.fps,
+        tuple(footage.scenes),
     )
 
 

@@ -18,6 +18,19 @@ CALM, LONGEST = (14, 14, 30), 90  # frames at speed 1 in which nothing entered f
 Stretches = list[tuple[int, int]]  # of frames, as in Dataset.training
 
 
+def first_pictures(footage: Footage, training: Stretches, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """First pictures of all its scenes, of each one at least and else as many as its share of the footage, as first_frames gives
+    them; and the scene (count,) of each."""
+    within = [scene.within(training) for scene in footage.scenes]
+    share = np.array([sum(stop - start for start, stop in pieces) for pieces in within], float)
+    many = (share > 0).astype(int)
+    while many.sum() < count:
+        many[np.argmax(share / (many + 0.5))] += 1
+    found = [first_frames(footage, pieces, int(each)) for pieces, each in zip(within, many, strict=True) if each]
+    frames, speeds = (torch.cat([each[part] for each in found]) for part in (0, 1))
+    return frames, speeds, torch.repeat_interleave(torch.arange(len(many)), torch.from_numpy(many)).float()
+
+
 def first_frames(footage: Footage, training: Stretches, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Good first pictures, from all over the training part: it moves, nothing is just entering, nothing near passes, for of what
     the picture holds each pixel is carried on by itself; and most is to be seen.

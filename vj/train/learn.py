@@ -19,14 +19,12 @@ from vj.model.net import EVIDENCE, ModelConfig, Net
 from vj.model.prior import Dice
 from vj.signals import CONTROL_NAMES
 from vj.train.dataset import BEFORE, Dataset, Usual
-from vj.train.footage import Footage
-from vj.train.keepsakes import first_frames, rows_colours
+from vj.train.footage import USUAL, Footage
+from vj.train.keepsakes import first_pictures, rows_colours
 from vj.train.losses import slopes
 from vj.train.trainer import EAGER, TrainConfig, Trainer, fresh
-from vj.view import View
 from vj.weights import Card, write
 
-USUAL = ("brightness_mean", "brightness_spread", "warmth_mean", "warmth_spread")
 CHECKED = 16  # held-back windows that a check looks at
 ROLLED = 32  # own frames in a check
 ALIKE = 0.35  # px a frame at speed 1
@@ -57,7 +55,7 @@ def dataset(footage: Footage, seed: int = 0) -> Dataset:
     """The footage in memory, ready for batches."""
     usual = Usual(*(float(footage.card.usual[name]) for name in USUAL))
     return Dataset(np.asarray(footage.frames), footage.controls, footage.clips, usual, seed=seed, fine=footage.fine,
-                   rays=View(**footage.card.view).is_round)  # fmt: skip
+                   scenes=footage.scenes)  # fmt: skip
 
 
 def start(footage: Footage, weights: tuple[Card, dict] | None = None, seed: int = 0, config: ModelConfig | None = None) -> Net:
@@ -95,10 +93,12 @@ def adopt_footage(net: Net, footage: Footage, motions: bool = True) -> bool:
     for mine, measured in zip((net.palette, net.profile), rows_colours(footage, training), strict=True):
         mine.copy_(measured)
     net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
-    frames, speeds = first_frames(footage, training, net.config.seeds)
+    frames, speeds, scenes = first_pictures(footage, training, net.config.seeds)
     knew = float((net.first_frames.float() - frames.to(net.bank.device).float()).abs().mean()) <= SAME
     net.first_frames.copy_(frames)
     net.first_speeds.copy_(speeds)
+    net.first_scenes.copy_(scenes)
+    net.land.scenes.tell([scene.view for scene in footage.scenes], [scene.usual for scene in footage.scenes])
     if motions and not knew:
         net.prior.odds.zero_()  # they are for dice that dream of other footage, and would hold these still, see going_on
         net.sprites.forget()

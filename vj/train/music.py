@@ -9,7 +9,7 @@ import numpy as np
 
 from vj.train import measures
 from vj.train.report import Findings
-from vj.train.trials import BAND_NAMES, Player, Reference, Tell, play
+from vj.train.trials import BAND_NAMES, Player, Reference, Tell, play, seen_by
 
 COLUMNS = 1 / 160  # share of the width in which entering is watched: dense drums come in close behind one another
 PLAIN, FULL = 0.03, 4.0  # added to how much a row varies; by how many times that it must differ to be a thing's in full
@@ -111,7 +111,7 @@ def _watch(player: Player, controls: np.ndarray, out: Findings | None, tell) -> 
     for t, frame in enumerate(play(player, controls)):
         stands.append(standing(frame))
         if out is not None and t in moments:
-            out.show("music", f"{t}", frame)
+            out.show("music", f"{t}", frame, seen_by(player))
         if t % 100 == 0:
             tell(t / len(controls))
     return np.array(stands)

@@ -10,7 +10,7 @@ import numpy as np
 from vj.train import measures
 from vj.train.measures import Motion
 from vj.train.report import Findings
-from vj.train.trials import BAND_NAMES, Edges, Player, Reference, Tell, play, ratio, told_plan
+from vj.train.trials import BAND_NAMES, Edges, Player, Reference, Tell, play, ratio, seen_by, told_plan
 
 SPEEDS = (0.5, 1.0, 1.5)
 PULSE = 5  # frames that an event is told
@@ -43,7 +43,8 @@ def speeds(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) 
                     boil.append(motion.residual(recent[-2], frame))
             for back in (4, 0):
                 if seed == 0:
-                    out.show("speed", f"speed {speed:g}" + (f", {back} frames before" if back else ""), recent[-1 - back])
+                    out.show("speed", f"speed {speed:g}" + (f", {back} frames before" if back else ""),
+                             recent[-1 - back], seen_by(player))  # fmt: skip
         mine = known_mean(np.array(found))
         for band, name in enumerate(BAND_NAMES):
             out.add(f"motion.{speed:g}.{name}", ratio(mine[band], real[band]), "x", 0.8, 1.25,
@@ -110,8 +111,8 @@ def standing(player: Player, footage: Reference, tell: Tell, effort: float = 1.0
         creep.append(np.nanmax(np.abs(np.append(motion.by_band(shown[0], shown[-1]), 0.0))))
         changes += [measures.change(a, b) for a, b in pairwise(shown)]
         if seed == 0:
-            out.show("speed", "standing", shown[0])
-            out.show("speed", f"standing, {stay} frames on", shown[-1])
+            out.show("speed", "standing", shown[0], seen_by(player))
+            out.show("speed", f"standing, {stay} frames on", shown[-1], seen_by(player))
     stands = np.flatnonzero(footage.controls[:, 0] == 0)
     stands = stands[(stands > 0) & ~np.isin(stands, [start for start, _ in footage.clips])][:200]
     real = float(np.mean([measures.change(footage.frames[t - 1], footage.frames[t]) for t in stands])) if len(stands) else 0.0
@@ -152,7 +153,7 @@ def events(player: Player, footage: Reference, tell: Tell, effort: float = 1.0, 
             tell(t / len(table), "events")
     for band in range(3):
         for t, label in wanted.get(band, {}).items():
-            out.show("events", f"{BAND_NAMES[band]}, {label}", shown[band, t])
+            out.show("events", f"{BAND_NAMES[band]}, {label}", shown[band, t], seen_by(player))
     _response(out, edges.energy, told, footage)
     _timing(out, edges.signal, told)
     return out
@@ -245,7 +246,7 @@ def lights(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) 
     table[:, 0] = 1
     table[:, 4], table[:, 5] = 0.75 * np.sin(2 * np.pi * time / 9), 0.75 * np.sin(2 * np.pi * time / 6.5 + 1)
     player.reset(5)
-    shown = list(play(player, table))
+    shown, view = list(play(player, table)), seen_by(player)
     follows = measures.light(np.stack(shown), footage.usual)
     for k, name in enumerate(("brightness", "warmth")):
         mine, wave = follows[int(fps) :, k], table[int(fps) :, 4 + k]
@@ -255,7 +256,7 @@ def lights(player: Player, footage: Reference, tell: Tell, effort: float = 1.0) 
                 f"correlation with slow waves told; gain {gain:.2f} (1: as told)")  # fmt: skip
         for value in (-0.75, 0.75):
             at = int(np.argmin(np.abs(wave - value))) + int(fps)
-            out.show("light", f"{name} {value:+g}", shown[at])
+            out.show("light", f"{name} {value:+g}", shown[at], view)
         tell(0.4 + 0.3 * k, "light")
         seconds, end, kept = _step_of_light(player, footage, k, max(round(8 * effort), 3))
         out.add(f"light.{name}.settles", seconds, "s", None, 1.0,

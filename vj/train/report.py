@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(slots=True)
 class Findings:
-    """Figures, and pictures for the sheet: {row: [(label, frame uint8 (H, W, 3))...]}."""
+    """Figures, and pictures for the sheet: {row: [(label, frame uint8 (H, W, 3), as it is seen)...]}."""
 
     figures: list[Figure] = field(default_factory=list)
     pictures: dict[str, list[tuple[str, np.ndarray]]] = field(default_factory=dict)
@@ -48,8 +48,9 @@ class Findings:
         value = None if value is None or np.isnan(value) else float(value)
         self.figures.append(Figure(key, value, unit, low, high, note))
 
-    def show(self, row: str, label: str, frame: np.ndarray) -> None:
-        self.pictures.setdefault(row, []).append((label, frame))
+    def show(self, row: str, label: str, frame: np.ndarray, view: View = WINDOW) -> None:
+        """view: how the frame is laid out."""
+        self.pictures.setdefault(row, []).append((label, view.lay_back(frame)))
 
     def take(self, other: "Findings") -> None:
         """Adds what another has found."""
@@ -108,12 +109,12 @@ class Report:
             raise OSError(f"cannot write {path}")
 
 
-def sheet(pictures: dict[str, list[tuple[str, np.ndarray]]], view: View = WINDOW, columns=6, width=240) -> np.ndarray:
-    """All pictures with their labels, row after row, laid back as the view says; uint8 (h, w, 3)."""
+def sheet(pictures: dict[str, list[tuple[str, np.ndarray]]], columns=6, width=240) -> np.ndarray:
+    """All pictures with their labels, row after row; uint8 (h, w, 3)."""
     bands = []
     for items in pictures.values():
         for k in range(0, len(items), columns):
-            cells = [_cell(label, view.lay_back(frame), width) for label, frame in items[k : k + columns]]
+            cells = [_cell(label, frame, width) for label, frame in items[k : k + columns]]
             cells += [np.zeros_like(cells[0])] * (columns - len(cells))
             bands.append(np.hstack(cells))
         bands.append(np.full((6, columns * width, 3), 40, np.uint8))

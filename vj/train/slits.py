@@ -59,9 +59,11 @@ def find(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]]
 def taking(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], rays: bool = False,
            seed: int = 0) -> Generator[None, None, Lands]:  # fmt: skip
     """As find, bit by bit."""
+    if not pieces:
+        return Lands([], torch.zeros(frames.shape[1]), torch.zeros(frames.shape[1], planes.GRAINS), [])
     share = min(1.0, MOST / max(1, sum(stop - start for start, stop in pieces)))
     pieces = [(start, start + int(share * (stop - start))) for start, stop in pieces]
-    flows, seen = yield from _looked(frames, controls, pieces, seed)
+    flows, seen = yield from _looked(frames, controls, pieces, PAIRS, seed)
     paces = in_layers(_row_paces(flows, seen), LAYER[rays] * frames.shape[1], 1 if rays else CELL)
     wide = _edge(flows, seen, paces) + 1
     gone = float(sum(controls[start:stop, 0].sum() for start, stop in pieces))
@@ -94,6 +96,14 @@ def taking(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int
     return Lands(pictures, torch.from_numpy(paces * unit), grain, told, unit, lasts, torch.from_numpy(kinds), others)
 
 
+def of_scenes(frames, controls, pieces: list[tuple[int, int]], scenes) -> Generator[None, None, list[Lands]]:
+    """As taking, of each of these vj.train.scenes.Scene."""
+    found = []
+    for scene in scenes:
+        found.append((yield from taking(frames, controls, scene.within(pieces), scene.view.is_round)))
+    return found
+
+
 def columns_for(paces: np.ndarray, gone: float) -> float:
     """Frames at speed 1 of a column, a power of 2, where rows go at these paces (H,) px a frame and so many frames have gone by:
     quick rows lose nothing, and a short clip has enough columns."""
@@ -104,12 +114,18 @@ def columns_for(paces: np.ndarray, gone: float) -> float:
     return float(np.clip(unit, FINEST, COARSEST))
 
 
-def _looked(frames, controls, pieces, seed: int) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
+def row_paces(frames: np.ndarray, controls: np.ndarray, pieces: list[tuple[int, int]], pairs: int, seed: int = 0) -> np.ndarray:
+    """(H,) px a frame at speed 1 to the left that most of each row of frames (N, H, W, 3) uint8 goes, by so many pairs of them;
+    of controls (N, 1..) only the speed is asked."""
+    return _row_paces(*outcome(_looked(frames, controls, pieces, pairs, seed)))
+
+
+def _looked(frames, controls, pieces, pairs: int, seed: int) -> Generator[None, None, tuple[np.ndarray, np.ndarray]]:
     """How some frames go, and where that can be seen, as _goes says: both (n, H, W)."""
     moving = np.concatenate([np.arange(start + 1, stop) for start, stop in pieces])
     moving = moving[controls[moving, 0] > MOVES]
     flows, seen = [], []
-    for at in np.random.default_rng(seed).permutation(moving)[:PAIRS]:
+    for at in np.random.default_rng(seed).permutation(moving)[:pairs]:
         yield
         went, there = _goes(frames, controls, at)
         flows.append(went.astype(np.float16))

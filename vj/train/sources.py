@@ -5,7 +5,7 @@ Knows no network, and nothing of what is measured in frames.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -86,7 +86,7 @@ def _frieze(pictures: Iterator[np.ndarray], slow: int) -> Iterator[np.ndarray]:
 
 
 def open_all(found: list, asked: str | None, left_out: list[str]) -> list[Source]:
-    """What can be read, all seen one way: the one that most of their frames go, or as `asked` (a view.KINDS, or "passing").
+    """What can be read, each as it goes, or as `asked` (a view.KINDS, or "passing").
 
     What cannot is told in left_out.
     """
@@ -97,11 +97,7 @@ def open_all(found: list, asked: str | None, left_out: list[str]) -> list[Source
         except FootageError as error:
             name = _name(path)
             left_out.append(str(error) if name in str(error) else f"{name}: {error}")
-    frames: dict[str, int] = {}
-    for source in opened:
-        frames[source.heading.view.kind] = frames.get(source.heading.view.kind, 0) + source.count
-    usual = max(frames, key=frames.get, default="window")
-    return [source if source.heading.view.kind == usual else _turned(source, usual) for source in opened]
+    return opened
 
 
 def _open(path: Path | list[Path], asked: str | None) -> Source:
@@ -123,15 +119,6 @@ def _open(path: Path | list[Path], asked: str | None) -> Source:
     elif not way.view.is_flat:
         words.append(f"{name}: {WAYS[way.view.kind]}.")
     return Source(name, path, frames, fps, count, inside, first[:2], way, words)
-
-
-def _turned(source: Source, kind: str) -> Source:
-    """The same seen as most of the footage is."""
-    seen = heading.find((_fit(frame[source.inside], *SEEN) for frame in source.frames()), source.count, kind)
-    way = source.heading
-    words = [*source.words[: len(source.words) - (way.strays or not way.view.is_flat)],
-             f"{source.name}: goes another way than most of the footage, and is laid out as that."]  # fmt: skip
-    return replace(source, heading=seen, words=words)
 
 
 def find(sources) -> tuple[list[Path | list[Path]], list[str]]:

@@ -13,9 +13,12 @@ import numpy as np
 from vj.signals import Controls, ModelFrame
 from vj.train import measures
 from vj.train.report import Findings
+from vj.train.scenes import Scene
+from vj.view import WINDOW, View
 
 BAND_NAMES = ("far", "middle", "near")
 POINTS, GOALS = (100, 1_000, 10_000), (0.8, 0.75, 0.7)  # own frames after which sharpness is judged
+STAYS = 150  # frames of the long run after which who knows several scenes cuts to another
 KEEP = 5  # every so manieth frame of the long run is looked at as a whole
 Tell = Callable[[float, str], None]
 
@@ -41,6 +44,12 @@ class Reference:
     training: tuple[tuple[int, int], ...]
     usual: dict  # see vj.train.measure.controls
     fps: float
+    scenes: tuple[Scene, ...] = ()
+
+    def view(self, at: int) -> View:
+        """How that frame is laid out."""
+        inside = (each.view for each in self.scenes if any(start <= at < stop for start, stop in each.clips))
+        return next(inside, WINDOW)
 
     def edges(self, index) -> "Edges":
         """The leading edge of those frames."""
@@ -97,6 +106,11 @@ def told_plan(clips, count: int, seed: int = 0, stretch: int = 300) -> np.ndarra
     return np.array(plan[:count])
 
 
+def seen_by(player: Player) -> View:
+    """How what it has just shown is laid out."""
+    return getattr(player, "view", WINDOW)
+
+
 def play(player: Player, table: np.ndarray) -> Iterator[np.ndarray]:
     """Frames uint8 (H, W, 3) for each row of controls (T, 6)."""
     for row in table:
@@ -114,8 +128,10 @@ def long_run(player: Player, footage: Reference, frames: int, tell: Tell, seed: 
     moments = set(np.unique(np.geomspace(1, frames, 24).astype(int) - 1).tolist())
     first = player.reset(seed)
     if isinstance(first, np.ndarray):
-        out.show("run", "first", first)
+        out.show("run", "first", first, seen_by(player))
     for t, frame in enumerate(play(player, footage.controls[plan])):
+        if t % STAYS == STAYS - 1 and hasattr(player, "cut"):
+            player.cut()
         edges.look(frame)
         if t % KEEP == 0:
             thumbs.append(measures.thumbs(frame[None])[0])
@@ -124,7 +140,7 @@ def long_run(player: Player, footage: Reference, frames: int, tell: Tell, seed: 
         if t % (5 * KEEP) == 0:
             colours.append(measures.colours(frame[None], palette)[0])
         if t in moments:
-            out.show("run", str(t + 1), frame)
+            out.show("run", str(t + 1), frame, seen_by(player))
         if t % 100 == 0:
             tell(t / frames, "long run")
     windows = {}

@@ -83,7 +83,7 @@ class Whole:
         """Whether it is on its way to one land with all that enters in it, or a clip is still cut out, of which that may be
         found: what ordinary steps teach meanwhile is hardly asked for then, and what would be shown is neither world."""
         if self._work is not None:
-            return sum(stop - start for start, stop in self._data.training) <= BRIEF
+            return len(self._data.scenes) > 1 or sum(stop - start for start, stop in self._data.training) <= BRIEF
         return not self.shown and self._parts.keys() == {"land"}
 
     def comes_first(self, fledged: bool) -> bool:
@@ -98,6 +98,7 @@ class Whole:
         if not self.net.bank[:, 1].any():
             for name in WHOLE:
                 getattr(self.average, name).load_state_dict(getattr(shown, name).state_dict())
+            self.average.land.scenes.tell([], [])  # of what is shown but one is left
 
     @property
     def says(self) -> str:
@@ -115,8 +116,8 @@ class Whole:
         return bool(self._parts) and all(part.shown for part in self._parts.values())
 
     def _gather(self) -> Generator[None, None, None]:
-        """Cuts things and land out of the footage, or, where it has not both, all that enters. Where that is too little, there
-        are no lessons, and none are shown but those that are known to be its own."""
+        """Cuts things and land out of the footage, or, where it has not both or is of several scenes, all that enters. Where that
+        is too little, there are no lessons, and none are shown but those that are known to be its own."""
         net, data = self.net, self._data
         pieces = self._some(data.training)
         fresh = {name: not (getattr(net, name).known and getattr(self.average, name).known) for name in WHOLE}
@@ -124,6 +125,8 @@ class Whole:
             getattr(net, name).forget()  # a run that goes on may have begun to learn it
         holds_all, lessons = net.land.holds_all, {}
         try:
+            if len(data.scenes) > 1:
+                raise FootageError("The footage is of several scenes.")
             cut = yield from things.cutting(net.sprites, net.bank, data.frames, data.controls, pieces)
             learnt = SpriteLessons(net.sprites, cut, self._rough)
             learnt.count(net.sprites)
@@ -136,7 +139,7 @@ class Whole:
                 return
             net.sprites.forget()
             try:
-                seen = yield from slits.taking(data.frames, data.controls, pieces, data.rays)
+                seen = yield from slits.of_scenes(data.frames, data.controls, pieces, data.scenes)
                 lessons = {"land": LandLessons(net.land, seen, self._rough)}
             except FootageError:
                 for name in [name for name, is_fresh in fresh.items() if is_fresh]:
@@ -148,6 +151,7 @@ class Whole:
         for name, each in lessons.items():
             both = getattr(net, name), getattr(self.average, name)
             share = AGAIN if both[0].velocity.head.weight.any() else 1.0  # it begins at 0
+            share *= each.scenes**0.5 if name == "land" else 1.0
             what, rate = ("all", BOLDER * RATE) if net.land.holds_all else (name, RATE)
             self._parts[name] = _Part(*both, each, fresh[name], round(share * LOOKS[what]), round(share * MAKES[what]), rate)
 
