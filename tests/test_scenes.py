@@ -16,6 +16,7 @@ from vj.model.latents import CELL
 from vj.model.net import Net
 from vj.signals import BANDS, Controls
 from vj.train import footage as footages
+from vj.train import judge as judging
 from vj.train import scenes as apart
 from vj.train import slits, trials
 from vj.train.footage import load, prepare
@@ -91,10 +92,11 @@ def two_scenes(count: int = 120):
     one = footage(count)
     cut = count // 3
     clips = [{"name": "a", "start": 0, "stop": cut, "scene": 1}, {"name": "b", "start": cut, "stop": count, "scene": 0}]
-    usual = [dict(zip(footages.USUAL, light, strict=True)) for light in LIGHTS]
+    entry = {"entry_low": [0.0] * 3, "entry_high": [0.2] * 3}
+    usual = [dict(zip(footages.USUAL, light, strict=True)) | entry for light in LIGHTS]
     view = {"kind": "ahead", "x": 0.4, "y": 0.6}
     each = [{"view": {}, "usual": usual[0]}, {"view": view, "usual": usual[1]}]
-    return replace(one, card=replace(one.card, clips=clips, scenes=each))
+    return replace(one, card=replace(one.card, clips=clips, scenes=each, usual=one.card.usual | entry))
 
 
 def test_each_scene_has_first_pictures_of_its_own():
@@ -289,6 +291,34 @@ def test_newer_weights_leave_the_scene(made):
     assert frame.view == WINDOW and generator.net.usual.tolist() == pytest.approx(weights()[1]["usual"].tolist())
 
 
+def test_to_other_footage_of_several_scenes_it_cuts_at_once(made):
+    card, tensors = made
+    other = {**tensors, "first_frames": 255 - tensors["first_frames"], "light.layers.0.bias": tensors["light.layers.0.bias"] + 1}
+    for first in (weights()[1], tensors):  # of one scene, of several
+        generator = Generator(card, first)
+        before = generator.step(GO).world
+        generator.adopt(card, other, 30)
+        assert any(torch.equal(generator.world.shown[0][0] * 255, frame[:3].float()) for frame in other["first_frames"])
+        frame = generator.step(GO)
+        assert frame.world == before + 1 and frame.view == generator.view
+        for net in (generator.net, generator.exact):
+            assert torch.allclose(net.light.layers[0].bias, other["light.layers.0.bias"])
+
+
+def test_it_cuts_to_what_was_not_seen_for_the_longest(made):
+    card, tensors = made
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    tensors["land.scenes.count"] += 1
+    tensors["land.scenes.paces"][2] = 3.0
+    tensors["first_scenes"][:] = torch.tensor([0.0, 2.0, 1.0])
+    for seed in range(5):
+        generator, seen = Generator(card, tensors, seed=seed), []
+        for _ in range(9):
+            seen.append(generator.net.land.scenes.here)
+            generator.cut()
+        assert sorted(seen[:3]) == [0, 1, 2] and seen[:3] == seen[3:6] == seen[6:]
+
+
 def test_the_same_seed_cuts_alike(made):
     def run(seed):
         generator = Generator(*made, seed=seed)
@@ -302,22 +332,49 @@ def test_the_same_seed_cuts_alike(made):
 
 
 # ------------------------------------------------------------------------------------------------------------- judged
-def test_a_long_run_visits_all_scenes_and_each_is_laid_back_its_own_way(monkeypatch):
-    monkeypatch.setattr(trials, "STAYS", 20)
+class Cutting(Toy):
+    """Knows two scenes: the toy's, and the same upside down, ahead."""
 
-    class Cutting(Toy):
-        view, cuts = WINDOW, 0
+    view, here = WINDOW, 0
 
-        def cut(self):
-            self.cuts += 1
-            self.view = AHEAD if self.view == WINDOW else WINDOW
+    def cut(self, scene):
+        self.here, self.view = scene, (WINDOW, AHEAD)[scene]
 
-    asked, player = [], Cutting()
+    def finish(self, picture):
+        return picture[::-1] if self.here else picture
+
+
+def test_a_long_run_is_in_the_scene_that_it_is_told_of_and_laid_back_so(monkeypatch):
+    asked, player, told = [], Cutting(), footage_of(Toy(), 300)
+    frames = told.frames.copy()
+    frames[150:] = frames[150:, ::-1]
+    scenes = (apart.Scene(WINDOW, ((0, 150),), LIGHTS[0]), apart.Scene(AHEAD, ((150, 300),), LIGHTS[1]))
+    told = replace(told, frames=frames, clips=((0, 150), (150, 300)), scenes=scenes)
     plainly = Findings.show
     monkeypatch.setattr(Findings, "show", lambda self, row, label, frame, view=WINDOW: asked.append(view) or
                         plainly(self, row, label, frame, view))  # fmt: skip
-    trials.long_run(player, footage_of(Toy(), 300), 100, lambda *_: None)
-    assert player.cuts == 5 and {view.kind for view in asked} == {"window", "ahead"}
+    found = trials.long_run(player, told, 600, lambda *_: None)
+    assert {view.kind for view in asked} == {"window", "ahead"}
+    (layout,) = (figure.value for figure in found.figures if figure.key == "colour.layout")
+    assert layout > 0.9
+    one = trials.long_run(player, replace(told, scenes=()), 100, lambda *_: None)
+    assert len(one.figures) == len(found.figures), "who knows one scene is asked for none"
+
+
+def test_obedience_is_judged_in_the_longest_scene_alone(made):
+    card, tensors = made
+    footage_there, generator = two_scenes(), Generator(card, tensors)
+    player, reference = judging._longest(footage_there, generator)
+    for seed in range(4):
+        player.reset(seed)
+        assert generator.net.land.scenes.here == 0 and player.step(GO).view == player.view == WINDOW
+    clips = footage_there.scenes[0].clips
+    assert np.array_equal(reference.frames, footage_there.frames[clips[0][0] : clips[0][1]])
+    assert reference.clips == ((0, 80),) and reference.usual["brightness_mean"] == LIGHTS[0][0] and len(reference.scenes) == 1
+    assert all(0 <= start < stop <= 80 for start, stop in (*reference.held, *reference.training))
+    assert judging._longest(footage(), generator) is None
+    report = judging.judge(card, tensors, footage_there, 60, effort=0.07)
+    assert report.sheet.ndim == 3 and report.value("still.creep") is not None
 
 
 def test_a_picture_for_the_sheet_is_laid_back():

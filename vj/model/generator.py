@@ -90,7 +90,7 @@ class Generator:
         self.laying = Laying(self.net.land, lambda rows: worlds.homely_rows(self.net, rows)[0])
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet, self._detail = torch.zeros(1, device=device), None
-        self._worlds = 0  # begun so far
+        self._worlds, self._seen = 0, {}  # begun so far; the last one of each scene
         view_of(card)
         self.reset(seed)
 
@@ -115,15 +115,20 @@ class Generator:
         self.dice.seed(seed)
         self.passing.seed(seed)
         self.laying.seed(seed)
-        self._random = np.random.default_rng(seed)
+        self._random, self._seen = np.random.default_rng(seed), {}
         return self._begin(self._firsts())
 
-    def cut(self) -> None:
-        """To another scene, where the weights know several, from one of its first pictures on: which one hangs on the seed."""
-        others = self._firsts()
-        others = others[self.net.first_scenes[others].cpu().numpy() != self.net.land.scenes.here]
-        if self.net.land.scenes.several and len(others):
-            self._begin(others)
+    def cut(self, scene: int | None = None) -> None:
+        """To another scene, where the weights know several, from one of its first pictures on: to this, if it is known; None: to
+        one that was not seen for the longest. Which picture hangs on the seed."""
+        firsts, scenes = self._firsts(), self.net.land.scenes
+        which = self.net.first_scenes[firsts].long().cpu().numpy()
+        if not scenes.several or len(set(which)) < 2:
+            return
+        since = np.array([self._seen.get(int(each), 0) for each in which])
+        chosen = firsts[since == since.min()] if scene is None else firsts[which == scene]
+        if len(chosen) and scene != scenes.here:
+            self._begin(chosen)
 
     def _firsts(self) -> np.ndarray:
         """The numbers of the first pictures that may be begun from: of scenes that are known, if any is."""
@@ -136,6 +141,7 @@ class Generator:
         chosen = int(some[self._random.integers(len(some))])
         self._worlds += 1
         self._go_to(int(self.net.first_scenes[chosen]))
+        self._seen[self.net.land.scenes.here] = self._worlds
         self.laying.leave()
         frame, before = (self.net.first_frames[chosen][None].float() / 255).split(3, 1)
         self.world = worlds.begin(self.net, (frame, before), self.net.first_speeds[chosen : chosen + 1])
@@ -212,7 +218,7 @@ class Generator:
     def adopt(self, card, tensors, fade_frames: int = 30) -> None:
         """Goes over to newer weights of the same network within `fade_frames` frames, in the tensors that exist. Things or
         land that were not known are made by the newer weights at once: half way from nothing they would be nothing. So are they
-        where the ones have things in their land and the others have not.
+        where the ones have things in their land and the others have not. To other footage of several scenes it cuts.
 
         WeightsError if they are of another shape; the old ones stay.
         """
@@ -231,12 +237,16 @@ class Generator:
             if (other or not getattr(self.net, part).known) and bool(tensors[f"{part}.paces"].any()):
                 self._take(f"{part}.", tensors)
         goal = [tensors[name].to(self.device) for name in _fading(self.exact)]
-        self._fade = (goal, max(1, fade_frames))
+        anew = tensors["land.scenes.count"] > 1 and not torch.equal(self.net.first_frames.cpu(), tensors["first_frames"])
+        self._fade = (goal, 1 if anew else max(1, fade_frames))
         for name, buffer in self.net.named_buffers():
             if name in tensors and name not in FADED:  # what can be worked out anew is not kept
                 buffer.copy_(tensors[name])
         self.card = card
         self._go_to(self.net.land.scenes.here)
+        if anew:
+            self._advance_fade()
+            self._begin(self._firsts())
 
     @torch.no_grad()
     def _take(self, start: str, tensors: dict[str, torch.Tensor]) -> None:

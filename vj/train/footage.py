@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -75,6 +75,17 @@ class Footage:
             clips = tuple((clip["start"], clip["stop"]) for clip in self.card.clips if clip.get("scene", 0) == number)
             found.append(Scene(View(**scene["view"]), clips, tuple(float(scene["usual"][name]) for name in USUAL)))
         return found
+
+    def of_scene(self, number: int) -> "Footage":
+        """That scene alone, as if there were no other; in memory."""
+        scene, clips = self.scenes[number], [clip for clip in self.card.clips if clip.get("scene", 0) == number]
+        index = np.concatenate([np.arange(start, stop) for start, stop in scene.clips])
+        ends = np.cumsum([stop - start for start, stop in scene.clips])
+        clips = [{**clip, "start": int(end) - (clip["stop"] - clip["start"]), "stop": int(end), "scene": 0}
+                 for clip, end in zip(clips, ends, strict=True)]  # fmt: skip
+        usual = self.card.scenes[number]["usual"] if self.card.scenes else self.card.usual
+        card = replace(self.card, count=len(index), clips=clips, usual=usual, view=_as_dict(scene.view), scenes=[])
+        return Footage(card, np.asarray(self.frames[index]), self.controls[index])
 
 
 @dataclass(slots=True)
@@ -247,7 +258,7 @@ def _measured_apart(controls, motion, edges, lights, clips: list[tuple[int, int]
     apart = [(int(end) - (stop - start), int(end)) for end, (start, stop) in zip(ends, clips, strict=True)]
     own, usual = measure.controls(motion[index], edges[index], lights[index], apart)
     controls[index, :4] = own[:, :4]
-    return {name: usual[name] for name in USUAL}
+    return usual
 
 
 def _take(source: Source, store, keeper, size, folder, tell) -> tuple[list[_Take], float, list[str]]:

@@ -18,12 +18,13 @@ from vj.model.mender import EVERY
 from vj.model.net import CODE_DIMS, CODES, DIGITS, HISTORY, Net
 from vj.model.prior import Dice
 from vj.model.speed import frame_seconds
-from vj.signals import Controls
+from vj.signals import Controls, ModelFrame
 from vj.train import measures, obeying, trials
 from vj.train.dataset import Dataset, Usual
 from vj.train.learn import USUAL
 from vj.train.report import Findings, Report, sheet
 from vj.train.trials import Player, Reference
+from vj.view import View
 
 
 def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[float, str], None] | None = None,
@@ -40,7 +41,7 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
         net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     found = one_step(generator.exact if generator.half else generator.net, reference, max(round(160 * effort), 16))
     spent = cost(generator)
-    seen = judge_player(generator, reference, frames, progress, effort)
+    seen = judge_player(generator, reference, frames, progress, effort, _longest(footage, generator))
     about = {
         "title": f"{card.footage or 'weights'}, step {card.step}, {card.width}x{card.height}",
         "step": card.step, "frames": frames, "held_back_frames": sum(b - a for a, b in reference.held),
@@ -49,13 +50,38 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
     return Report((*found.figures, *seen.figures, *spent.figures), sheet(seen.pictures), about)
 
 
-def judge_player(player: Player, reference: Reference, frames: int, progress=None, effort: float = 1.0) -> Findings:
-    """All trials that need nothing but what is seen."""
+class _OfScene:
+    """A player who knows several scenes, in one alone."""
+
+    def __init__(self, player: Generator, scene: int):
+        self._player, self._scene, self.size = player, scene, player.size
+
+    @property
+    def view(self) -> View:
+        return self._player.view
+
+    def reset(self, seed: int) -> None:
+        self._player.reset(seed)
+        self._player.cut(self._scene)
+
+    def step(self, controls: Controls) -> ModelFrame:
+        return self._player.step(controls)
+
+
+def _longest(footage, generator: Generator) -> tuple[Player, Reference] | None:
+    """Who is to obey and what that is held against, where there are several scenes: in the longest one alone."""
+    return (_OfScene(generator, 0), reference_of(footage.of_scene(0))) if len(footage.scenes) > 1 else None
+
+
+def judge_player(player: Player, reference: Reference, frames: int, progress=None, effort: float = 1.0,
+                 obeys: tuple[Player, Reference] | None = None) -> Findings:  # fmt: skip
+    """All trials that need nothing but what is seen. obeys: who is to obey, and held against what; None: the same."""
     tell, out = progress or (lambda share, what: None), Findings()
     within = lambda a, b: lambda share, what: tell(a + (b - a) * share, what)  # noqa: E731
     for i in reference.sample(6):
         out.show("footage", f"footage {i}", reference.frames[i], reference.view(i))
     out.take(trials.long_run(player, reference, frames, within(0.05, 0.6)))
+    player, reference = obeys or (player, reference)
     out.take(obeying.speeds(player, reference, within(0.6, 0.75), effort))
     out.take(obeying.standing(player, reference, within(0.75, 0.8), effort))
     out.take(obeying.events(player, reference, within(0.8, 0.9), effort))

@@ -18,7 +18,6 @@ from vj.view import WINDOW, View
 
 BAND_NAMES = ("far", "middle", "near")
 POINTS, GOALS = (100, 1_000, 10_000), (0.8, 0.75, 0.7)  # own frames after which sharpness is judged
-STAYS = 150  # frames of the long run after which who knows several scenes cuts to another
 KEEP = 5  # every so manieth frame of the long run is looked at as a whole
 Tell = Callable[[float, str], None]
 
@@ -46,10 +45,14 @@ class Reference:
     fps: float
     scenes: tuple[Scene, ...] = ()
 
+    def scene(self, at: int) -> int:
+        """In which scene that frame is."""
+        inside = (number for number, each in enumerate(self.scenes) if any(start <= at < stop for start, stop in each.clips))
+        return next(inside, 0)
+
     def view(self, at: int) -> View:
         """How that frame is laid out."""
-        inside = (each.view for each in self.scenes if any(start <= at < stop for start, stop in each.clips))
-        return next(inside, WINDOW)
+        return self.scenes[self.scene(at)].view if self.scenes else WINDOW
 
     def edges(self, index) -> "Edges":
         """The leading edge of those frames."""
@@ -111,27 +114,28 @@ def seen_by(player: Player) -> View:
     return getattr(player, "view", WINDOW)
 
 
-def play(player: Player, table: np.ndarray) -> Iterator[np.ndarray]:
-    """Frames uint8 (H, W, 3) for each row of controls (T, 6)."""
-    for row in table:
+def play(player: Player, table: np.ndarray, scenes: list[int] | None = None) -> Iterator[np.ndarray]:
+    """Frames uint8 (H, W, 3) for each row of controls (T, 6); scenes: in which each is to be, of a player that knows several."""
+    for t, row in enumerate(table):
+        if scenes is not None and (t == 0 or scenes[t] != scenes[t - 1]):
+            player.cut(scenes[t])
         yield player.step(Controls(*(float(v) for v in row))).pixels
 
 
 # ------------------------------------------------------------------------------------------------------- the long run
 def long_run(player: Player, footage: Reference, frames: int, tell: Tell, seed: int = 1) -> Findings:
-    """Sharpness, variety, colour, novelty of `frames` own frames, told what stretches of the footage measured."""
+    """Sharpness, variety, colour, novelty of `frames` own frames, told what stretches of the footage measured in their scenes."""
     out = Findings()
     plan = told_plan(footage.clips, frames, seed)
     spans = _spans(frames)
     palette = measures.palette_of(footage.frames[footage.sample(400)])
     edges, thumbs, colours, kept = Edges(footage), [], [], {}
     moments = set(np.unique(np.geomspace(1, frames, 24).astype(int) - 1).tolist())
+    told_in = [footage.scene(at) for at in plan]
     first = player.reset(seed)
     if isinstance(first, np.ndarray):
         out.show("run", "first", first, seen_by(player))
-    for t, frame in enumerate(play(player, footage.controls[plan])):
-        if t % STAYS == STAYS - 1 and hasattr(player, "cut"):
-            player.cut()
+    for t, frame in enumerate(play(player, footage.controls[plan], told_in if len(footage.scenes) > 1 else None)):
         edges.look(frame)
         if t % KEEP == 0:
             thumbs.append(measures.thumbs(frame[None])[0])
