@@ -20,7 +20,7 @@ from vj.signals import BANDS, LUMA
 
 READY = 3  # stretches of each band that wait
 TOLD = 1.0  # the entry control that is told where something is to enter
-WEAK, COMPARED = 0.7, 12  # of what those last made have in the middle, a strength that is too weak to be called in
+WEAK, COMPARED = 1.0, 12  # of what those last made have in the middle, a strength that is too weak to be called in
 JOINED, FEWEST = 1.5, 2  # frames at speed 1 in which the two are joined; columns at least
 LATEST = 0.5  # of a stretch: by then what is to enter must
 REST = CELL  # columns that enter of a stretch before another of its band, or of a farther one, may take its place: pieces of

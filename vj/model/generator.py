@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vj.errors import WeightsError
-from vj.model import inertia, laid
+from vj.model import inertia, laid, scenes
 from vj.model import world as worlds
 from vj.model.detail import Detail
 from vj.model.device import native_bf16
@@ -60,6 +60,7 @@ def build(card, tensors) -> Net:
     try:
         net = Net(config)
         net.load_state_dict(_with_newer(net.state_dict(), tensors))
+        scenes.views(net.state_dict())
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(UNFIT) from error
     return net.eval()
@@ -107,8 +108,8 @@ class Generator:
     @property
     def view(self) -> View:
         """How what is shown is laid out."""
-        scenes = self.net.land.scenes
-        return scenes.seen(scenes.here) if scenes.several else view_of(self.card)
+        table = self.net.land.scenes
+        return table.seen(table.here) if table.several else view_of(self.card)
 
     def reset(self, seed: int) -> np.ndarray:
         """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
@@ -121,19 +122,19 @@ class Generator:
     def cut(self, scene: int | None = None) -> None:
         """To another scene, where the weights know several, from one of its first pictures on: to this, if it is known; None: to
         one that was not seen for the longest. Which picture hangs on the seed."""
-        firsts, scenes = self._firsts(), self.net.land.scenes
+        firsts, table = self._firsts(), self.net.land.scenes
         which = self.net.first_scenes[firsts].long().cpu().numpy()
-        if not scenes.several or len(set(which)) < 2:
+        if not table.several or len(set(which)) < 2:
             return
         since = np.array([self._seen.get(int(each), 0) for each in which])
         chosen = firsts[since == since.min()] if scene is None else firsts[which == scene]
-        if len(chosen) and scene != scenes.here:
+        if len(chosen) and scene != table.here:
             self._begin(chosen)
 
     def _firsts(self) -> np.ndarray:
         """The numbers of the first pictures that may be begun from: of scenes that are known, if any is."""
-        scenes, which = self.net.land.scenes, np.arange(len(self.net.first_frames))
-        known = [scenes.known(int(scene)) for scene in self.net.first_scenes] if scenes.several else [False]
+        table, which = self.net.land.scenes, np.arange(len(self.net.first_frames))
+        known = [table.known(int(scene)) for scene in self.net.first_scenes] if table.several else [False]
         return which[known] if any(known) else which
 
     def _begin(self, some: np.ndarray) -> np.ndarray:
@@ -151,12 +152,12 @@ class Generator:
 
     def _go_to(self, scene: int) -> None:
         """From now on it is this scene, of those that the weights know; if it is no longer one of them, the first."""
-        scenes = self.net.land.scenes
-        if not scenes.several:
-            scenes.here = 0
+        table = self.net.land.scenes
+        if not table.several:
+            table.here = 0
             return
-        scenes.go(self.net.land, scene if scene < int(scenes.count) else 0)
-        self.net.usual.copy_(scenes.usual[scenes.here])
+        table.go(self.net.land, scene if scene < int(table.count) else 0)
+        self.net.usual.copy_(table.usual[table.here])
 
     @torch.inference_mode()
     def step(self, controls: Controls) -> ModelFrame:
@@ -232,12 +233,16 @@ class Generator:
         tensors = _with_newer(mine, tensors)
         if mine.keys() != tensors.keys() or any(mine[name].shape != tensors[name].shape for name in mine):
             raise WeightsError(UNFIT)
+        try:
+            scenes.views(tensors)
+        except ValueError as error:
+            raise WeightsError(UNFIT) from error
         other = self.net.land.holds_all != bool(tensors["land.lasts"].any())
         for part in MADE:
             if (other or not getattr(self.net, part).known) and bool(tensors[f"{part}.paces"].any()):
                 self._take(f"{part}.", tensors)
         goal = [tensors[name].to(self.device) for name in _fading(self.exact)]
-        anew = tensors["land.scenes.count"] > 1 and not torch.equal(self.net.first_frames.cpu(), tensors["first_frames"])
+        anew = tensors["land.scenes.count"] > 1.5 and not torch.equal(self.net.first_frames.cpu(), tensors["first_frames"])
         self._fade = (goal, 1 if anew else max(1, fade_frames))
         for name, buffer in self.net.named_buffers():
             if name in tensors and name not in FADED:  # what can be worked out anew is not kept

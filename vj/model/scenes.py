@@ -18,7 +18,7 @@ class Scenes(nn.Module):
     def __init__(self, height: int, classes: int, most: int):
         """height of the picture, px; motions that land can have; scenes that there can be."""
         super().__init__()
-        self.register_buffer("count", torch.zeros(1))  # of scenes; 0: one alone
+        self.register_buffer("count", torch.zeros(1))  # of scenes; 0, 1: one alone
         self.register_buffer("view", torch.zeros(most, 3))  # number in KINDS, x, y of vj.view.View
         self.register_buffer("usual", torch.zeros(most, 4))  # mean and spread of brightness and of warmth, as Net.usual
         self.register_buffer("paces", torch.zeros(most, height))  # the rest as of vj.model.land.Land
@@ -31,12 +31,12 @@ class Scenes(nn.Module):
     @property
     def several(self) -> bool:
         """Whether there is more than one."""
-        return bool(self.count > 1)
+        return bool(self.count > 1.5)
 
     @torch.no_grad()
     def tell(self, views: list[View], usual: list[tuple[float, ...]]) -> None:
         """From now on there are these scenes: how each is laid out, and its light (4,). One alone needs no table."""
-        self.count.fill_(len(views) if len(views) > 1 else 0)
+        self.count.fill_(len(views))
         for number, (view, light) in enumerate(zip(views, usual, strict=True) if self.several else ()):
             self.view[number] = torch.tensor([float(KINDS.index(view.kind)), view.x, view.y])
             self.usual[number] = torch.tensor(light)
@@ -52,8 +52,7 @@ class Scenes(nn.Module):
 
     def seen(self, number: int) -> View:
         """How this scene is laid out."""
-        kind, x, y = self.view[number].tolist()
-        return View(KINDS[int(kind)], round(x, 3), round(y, 3))  # as exact as it is measured
+        return _view(self.view[number])
 
     @torch.no_grad()
     def keep(self, land: nn.Module, number: int) -> None:
@@ -68,3 +67,20 @@ class Scenes(nn.Module):
         if self.known(number):
             for name in OF_LAND:
                 getattr(land, name).copy_(getattr(self, name)[number])
+
+
+def views(tensors: dict[str, torch.Tensor], start: str = "land.scenes.") -> list[View]:
+    """Of each scene in these tensors of a table, whose names begin so; none where there is one alone. ValueError where one is
+    none, or there are more than rows."""
+    count, table = int(tensors[start + "count"].round()), tensors[start + "view"]
+    if count > len(table):
+        raise ValueError(f"{count} scenes in a table of {len(table)}")
+    return [_view(row) for row in table[: count if count > 1 else 0]]
+
+
+def _view(row: torch.Tensor) -> View:
+    """ValueError where it is none."""
+    kind, x, y = row.tolist()
+    if not 0 <= kind < len(KINDS):
+        raise ValueError(f"no view: {kind}")
+    return View(KINDS[int(kind)], round(x, 3), round(y, 3))  # as exact as it is measured

@@ -39,16 +39,14 @@ def told_apart(frames: np.ndarray, motion: np.ndarray, sources: list[tuple[View,
         return [list(range(len(sources)))]
     length = [sum(stop - start for start, stop in clips) for _, clips in sources]
     found: list[tuple[View, np.ndarray, list[int]]] = []
-    for number in sorted(range(len(sources)), key=lambda each: -length[each]):
-        view, clips = sources[number]
+    for number, (view, clips) in enumerate(sources):
         rows = _rows(frames, motion, clips)
         scene = next((each for each in found if _alike(view, rows, *each[:2])), None)
         if scene is None:
             found.append((view, rows, [number]))
         else:
             scene[2].append(number)
-    groups = [sorted(each[2]) for each in found]
-    return sorted(groups, key=lambda group: -sum(length[each] for each in group))
+    return sorted((group for *_, group in found), key=lambda group: -sum(length[each] for each in group))
 
 
 def _rows(frames: np.ndarray, motion: np.ndarray, clips: Stretches) -> np.ndarray:
