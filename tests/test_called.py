@@ -1,8 +1,5 @@
 """Where things are in the land, the music calls in stretches of it, at once and without a seam; and all goes on as it entered."""
 
-
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -103,19 +100,26 @@ def test_of_several_at_once_the_nearest_comes(laying):
     assert (ahead[2] > 1.5).any() and not (ahead[:2] > 1.5).any()
 
 
-def test_to_a_quick_drum_the_same_comes_again(laying):
-    """Nothing is made in haste but the very first."""
+def test_to_a_quick_drum_what_came_longest_ago_comes_again(laying):
+    """Nothing is made in haste but the very first; and the same twice in a row only while there is no other."""
     turned(laying, 1)
     velocity, steps, made, each = laying.net.velocity.forward, [], [], []
     laying.net.velocity.forward = lambda *given: steps.append(0) or velocity(*given)
-    for _ in range(12):
+    scroll = laying.scrolls[0]
+    join = scroll.join
+    scroll.join = lambda *given: made.append(laying._calls._came[2][-1]) or join(*given)
+    for _ in range(24):
         for controls in (NEARLY, *[QUIET] * 3):
             before = len(steps)
             turned(laying, 1, controls)
             each.append(len(steps) - before)
-        made.append(laying._calls._last[2])
     assert each[0] >= STEPS and max(each[1:]) <= 1
-    assert any(a is b for a, b in itertools.pairwise(made)) and len({id(each) for each in made}) >= 2
+    known = [len({id(each) for each in made[: n + 1]}) for n in range(len(made))]
+    assert 2 <= known[-1] < len(made), "some come again"
+    for n in range(1, len(made)):
+        if known[n] == known[n - 1]:  # it came before: no other of those known has been away for longer
+            since = made[max(at for at in range(n) if made[at] is made[n]) + 1 : n]
+            assert len({id(each) for each in since}) == known[n] - 1
 
 
 @pytest.mark.parametrize("unit", [1.0, 0.5])

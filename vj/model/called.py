@@ -18,7 +18,7 @@ from vj.model.latents import CELL, Way
 from vj.model.scroll import LATE, SLOWEST, Scroll
 from vj.signals import BANDS, LUMA
 
-READY = 3  # stretches of each band that wait
+READY, KEPT = 3, 8  # stretches of each band that wait, and that came and may come again
 TOLD = 1.0  # the entry control that is told where something is to enter
 WEAK, COMPARED = 1.0, 12  # of what those last made have in the middle, a strength that is too weak to be called in
 JOINED, FEWEST = 1.5, 2  # frames at speed 1 in which the two are joined; columns at least
@@ -42,14 +42,14 @@ class Calls:
         self.net, self._random = net, random
         self._entering = Entering(net.lasts.cpu().numpy(), again=AGAIN)
         self._ready: list[list[Stretch]] = [[] for _ in BANDS]
-        self._last: list[Stretch | None] = [None for _ in BANDS]
+        self._came = [deque(maxlen=KEPT) for _ in BANDS]  # those that were called in last, that of longest ago first
         self._strengths = [deque(maxlen=COMPARED) for _ in BANDS]  # of those last made
         self._making: tuple[int, torch.Tensor, Way] | None = None
         self._since = np.full(len(BANDS), np.inf)  # columns since one of the band, or a nearer one, was called in
 
     def turn(self, scroll: Scroll, controls: np.ndarray) -> None:
         """A frame further under these controls (6,): what they let in comes next. Where none waits, drums being quicker, what
-        came last comes again, once some of it is in; the very first is made now, which takes as long as a frame or two, and is
+        came longest ago of the last few comes again; the very first is made now, which takes as long as a frame or two, and is
         taken as it is."""
         self._entering.lasts = self.net.lasts.cpu().numpy()  # newer weights may have come
         self._since += float(controls[0]) / float(self.net.unit)
@@ -58,14 +58,15 @@ class Calls:
             return
         band = int(begins[-1])  # the nearest
         self._since[: band + 1] = 0
-        while not self._ready[band] and self._last[band] is None:
+        ready, came = self._ready[band], self._came[band]
+        while not (ready or came):
             self._go_on(scroll, band)
-        ready = self._ready[band]
         if ready:
             ready.sort(key=lambda each: each.strength)
-            chosen = round(min(max(float(controls[1 + band]), 0.0), 1.0) * (len(ready) - 1))
-            self._last[band] = ready.pop(chosen)
-        scroll.join(self._last[band].made, self._joined, round(BANDS[band][1] * self.net.height))
+            came.append(ready.pop(round(min(max(float(controls[1 + band]), 0.0), 1.0) * (len(ready) - 1))))
+        else:
+            came.rotate(-1)
+        scroll.join(came[-1].made, self._joined, round(BANDS[band][1] * self.net.height))
 
     @property
     def lack(self) -> bool:
@@ -94,7 +95,7 @@ class Calls:
         there = int(np.argmax(early >= VISIBLE * early.max()))
         strength, others = float(early.max()), self._strengths[band]
         others.append(strength)
-        nothing = not self._ready[band] and self._last[band] is None
+        nothing = not (self._ready[band] or self._came[band])
         if nothing or strength >= WEAK * float(np.median(others)):  # else another is tried
             self._ready[band].append(Stretch(drawn[..., max(0, there - self._joined) :], strength))
 
