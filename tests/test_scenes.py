@@ -18,8 +18,8 @@ from vj.model.net import Net
 from vj.signals import BANDS, Controls
 from vj.train import footage as footages
 from vj.train import judge as judging
+from vj.train import measure, slits, trials
 from vj.train import scenes as apart
-from vj.train import slits, trials
 from vj.train.footage import load, prepare
 from vj.train.keepsakes import first_frames, first_pictures
 from vj.train.land import Lessons
@@ -395,7 +395,7 @@ def test_a_long_run_is_in_the_scene_that_it_is_told_of_and_laid_back_so(monkeypa
     assert len(one.figures) == len(found.figures), "who knows one scene is asked for none"
 
 
-def test_obedience_is_judged_in_the_longest_scene_alone(made):
+def test_obedience_is_judged_in_the_longest_scene_alone(made, monkeypatch):
     card, tensors = made
     footage_there, generator = two_scenes(), Generator(card, tensors)
     player, reference = judging._longest(footage_there, generator)
@@ -405,9 +405,17 @@ def test_obedience_is_judged_in_the_longest_scene_alone(made):
     clips = footage_there.scenes[0].clips
     assert np.array_equal(reference.frames, footage_there.frames[clips[0][0] : clips[0][1]])
     assert reference.clips == ((0, 80),) and reference.usual["brightness_mean"] == LIGHTS[0][0] and len(reference.scenes) == 1
+    light = [np.array(measure.light(frame)) for frame in reference.frames[:3]]
+    own = [np.clip((each - LIGHTS[0][::2]) / (2 * np.array(LIGHTS[0][1::2])), -1, 1) for each in light]
+    assert np.allclose(reference.controls[:3, 4:], own)
+    assert np.array_equal(reference.controls[:, :4], footage_there.controls[40:, :4])
     assert all(0 <= start < stop <= 80 for start, stop in (*reference.held, *reference.training))
     assert judging._longest(footage(), generator) is None
+    told, plainly = [], trials.long_run
+    monkeypatch.setattr(trials, "long_run", lambda player, told_of, *more: told.append(told_of.controls) or
+                        plainly(player, told_of, *more))  # fmt: skip
     report = judging.judge(card, tensors, footage_there, 60, effort=0.07)
+    assert np.array_equal(told[0], footage_there.shown), "in each scene's own light"
     assert report.sheet.ndim == 3 and report.value("still.creep") is not None
 
 

@@ -76,6 +76,17 @@ class Footage:
             found.append(Scene(View(**scene["view"]), clips, tuple(float(scene["usual"][name]) for name in USUAL)))
         return found
 
+    @property
+    def shown(self) -> np.ndarray:
+        """The controls as a show is told them, float32 (N, 6): light in the scale of each scene's own, not of all footage."""
+        controls = self.controls.copy()
+        for scene in self.scenes if self.card.scenes else ():
+            mean, spread = np.array(scene.usual[::2]), np.array(scene.usual[1::2])
+            for at in (at for start, stop in scene.clips for at in range(start, stop)):
+                controls[at, 4:6] = (np.array(measure.light(self.frames[at])) - mean) / (2 * spread)
+        controls[:, 4:6] = controls[:, 4:6].clip(-1, 1)
+        return controls
+
     def of_scene(self, number: int) -> "Footage":
         """That scene alone, as if there were no other; in memory."""
         scene, clips = self.scenes[number], [clip for clip in self.card.clips if clip.get("scene", 0) == number]
@@ -85,7 +96,7 @@ class Footage:
                  for clip, end in zip(clips, ends, strict=True)]  # fmt: skip
         usual = self.card.scenes[number]["usual"] if self.card.scenes else self.card.usual
         card = replace(self.card, count=len(index), clips=clips, usual=usual, view=_as_dict(scene.view), scenes=[])
-        return Footage(card, np.asarray(self.frames[index]), self.controls[index])
+        return Footage(card, np.asarray(self.frames[index]), self.shown[index])
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ of one step, and the cost. Judged footage is the last part of each clip (vj.trai
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -41,7 +42,8 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
         net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     found = one_step(generator.exact if generator.half else generator.net, reference, max(round(160 * effort), 16))
     spent = cost(generator)
-    seen = judge_player(generator, reference, frames, progress, effort, _longest(footage, generator))
+    shown = replace(reference, controls=footage.shown) if len(footage.scenes) > 1 else reference
+    seen = judge_player(generator, shown, frames, progress, effort, _longest(footage, generator))
     about = {
         "title": f"{card.footage or 'weights'}, step {card.step}, {card.width}x{card.height}",
         "step": card.step, "frames": frames, "held_back_frames": sum(b - a for a, b in reference.held),
