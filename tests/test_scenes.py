@@ -1,11 +1,13 @@
 """Footage of unlike clips is several scenes: told apart, learnt by one network each its own way, and cut from one to another."""
 
+import json
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from fakes import save_footage
 from small import SMALL, footage, weights
 from test_footage import film, growing, slide, texture
 from toy import Toy, footage_of
@@ -64,6 +66,18 @@ def test_what_is_seen_unlike_are_scenes_each_laid_out_and_measured_its_own_way(t
     last, wide = made.frames[-1], card.width
     assert np.array_equal(sheet[3 * 96 : 4 * 96, 5 * wide : 6 * wide], made.scenes[0].view.lay_back(last))
     assert np.array_equal(sheet[:96, :wide], made.frames[0])
+
+
+@pytest.mark.parametrize("wrong", [{"view": {"kind": "nowhere"}}, {"usual": {}}, {}])
+def test_a_card_with_a_scene_that_cannot_be_is_a_sentence(tmp_path, wrong):
+    path = save_footage(tmp_path / "a", two_scenes()) / "card.json"
+    card = json.loads(path.read_text())
+    load(tmp_path / "a")
+    card["scenes"] += [] if wrong else [card["scenes"][0]]  # of no clip
+    card["scenes"][1] |= wrong
+    path.write_text(json.dumps(card))
+    with pytest.raises(FootageError, match="damaged"):
+        load(tmp_path / "a")
 
 
 def test_a_scene_may_be_in_several_files_and_go_faster_in_one(tmp_path):
@@ -290,7 +304,9 @@ def test_a_table_that_says_what_cannot_be_is_refused(made):
     kind = tensors["land.scenes.view"].clone()
     kind[1, 0] = 30.0
     generator = Generator(card, tensors)
-    for wrong in ({"land.scenes.view": far}, {"land.scenes.view": kind}, {"land.scenes.count": many}):
+    first = torch.tensor([0.0, 1.0, 2.0])
+    for wrong in ({"land.scenes.view": far}, {"land.scenes.view": kind}, {"land.scenes.count": many}, {"first_scenes": first},
+                  {"first_scenes": first - 1}):  # fmt: skip
         with pytest.raises(WeightsError):
             Generator(card, tensors | wrong)
         with pytest.raises(WeightsError):
@@ -415,7 +431,7 @@ def test_obedience_is_judged_in_the_longest_scene_alone(made, monkeypatch):
     monkeypatch.setattr(trials, "long_run", lambda player, told_of, *more: told.append(told_of.controls) or
                         plainly(player, told_of, *more))  # fmt: skip
     report = judging.judge(card, tensors, footage_there, 60, effort=0.07)
-    assert np.array_equal(told[0], footage_there.shown), "in each scene's own light"
+    assert np.array_equal(told[0], footage_there.as_shows_are_told), "in each scene's own light"
     assert report.sheet.ndim == 3 and report.value("still.creep") is not None
 
 

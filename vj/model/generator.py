@@ -92,7 +92,7 @@ class Generator:
         self._fade: tuple[list, int] | None = None  # the weights to come, frames left
         self._quiet, self._detail = torch.zeros(1, device=device), None
         self._worlds, self._seen = 0, {}  # begun so far; the last one of each scene
-        view_of(card)
+        self.view = view_of(card)  # how what is shown is laid out
         self.reset(seed)
 
     @property
@@ -104,12 +104,6 @@ class Generator:
     def size(self) -> tuple[int, int]:
         """(height, width) px of the frames."""
         return self.net.config.height, self.net.config.width
-
-    @property
-    def view(self) -> View:
-        """How what is shown is laid out."""
-        table = self.net.land.scenes
-        return table.seen(table.here) if table.several else view_of(self.card)
 
     def reset(self, seed: int) -> np.ndarray:
         """Starts again from one of the first pictures, chosen by the seed; returns it, uint8 (H, W, 3)."""
@@ -154,9 +148,10 @@ class Generator:
         """From now on it is this scene, of those that the weights know; if it is no longer one of them, the first."""
         table = self.net.land.scenes
         if not table.several:
-            table.here = 0
+            table.here, self.view = 0, view_of(self.card)
             return
         table.go(self.net.land, scene if scene < int(table.count) else 0)
+        self.view = table.seen(table.here)
         self.net.usual.copy_(table.usual[table.here])
 
     @torch.inference_mode()

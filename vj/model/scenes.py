@@ -70,11 +70,11 @@ class Scenes(nn.Module):
 
 
 def views(tensors: dict[str, torch.Tensor], start: str = "land.scenes.") -> list[View]:
-    """Of each scene in these tensors of a table, whose names begin so; none where there is one alone. ValueError where one is
-    none, or there are more than rows."""
-    count, table = int(tensors[start + "count"].round()), tensors[start + "view"]
-    if count > len(table):
-        raise ValueError(f"{count} scenes in a table of {len(table)}")
+    """Of each scene in these tensors of a network, of whose table the names begin so; none where there is one alone. ValueError
+    where one is none, there are more than rows, or a first picture is of none of them."""
+    count, table, first = int(tensors[start + "count"].round()), tensors[start + "view"], tensors["first_scenes"]
+    if count > len(table) or (count > 1 and not ((first >= 0) & (first < count)).all()):
+        raise ValueError(f"{count} scenes in a table of {len(table)}, first pictures of {first.tolist()}")
     return [_view(row) for row in table[: count if count > 1 else 0]]
 
 

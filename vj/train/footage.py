@@ -77,7 +77,7 @@ class Footage:
         return found
 
     @property
-    def shown(self) -> np.ndarray:
+    def as_shows_are_told(self) -> np.ndarray:
         """The controls as a show is told them, float32 (N, 6): light in the scale of each scene's own, not of all footage."""
         controls = self.controls.copy()
         for scene in self.scenes if self.card.scenes else ():
@@ -96,7 +96,7 @@ class Footage:
                  for clip, end in zip(clips, ends, strict=True)]  # fmt: skip
         usual = self.card.scenes[number]["usual"] if self.card.scenes else self.card.usual
         card = replace(self.card, count=len(index), clips=clips, usual=usual, view=_as_dict(scene.view), scenes=[])
-        return Footage(card, np.asarray(self.frames[index]), self.shown[index])
+        return Footage(card, np.asarray(self.frames[index]), self.as_shows_are_told[index])
 
 
 @dataclass(slots=True)
@@ -157,11 +157,14 @@ def load(folder: Path) -> Footage:
         if controls.shape != (card.count, len(CONTROL_NAMES)) or not np.isfinite(controls).all():
             raise ValueError("controls.npy does not fit its card")
         large_frames = FineFrames(folder, card.count, shape[1:3]) if (folder / PLACES).is_file() else None
+        footage = Footage(card, frames, np.asarray(controls, np.float32), large_frames)
+        if any(not scene.clips for scene in footage.scenes):
+            raise ValueError("a scene has no clips")
     except FileNotFoundError:
         raise FootageError(f"{folder} is no prepared footage: make it with `vj footage VIDEO... -o {folder}`.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise FootageError(f"The prepared footage {folder} is damaged ({error}): make it again with `vj footage`.") from None
-    return Footage(card, frames, np.asarray(controls, np.float32), large_frames)
+    return footage
 
 
 def _without_repeats(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:

@@ -42,7 +42,7 @@ def judge(card, tensors, footage, frames: int = 10_000, progress: Callable[[floa
         net.usual.copy_(torch.tensor([footage.card.usual[name] for name in USUAL]))
     found = one_step(generator.exact if generator.half else generator.net, reference, max(round(160 * effort), 16))
     spent = cost(generator)
-    shown = replace(reference, controls=footage.shown) if len(footage.scenes) > 1 else reference
+    shown = replace(reference, controls=footage.as_shows_are_told) if len(footage.scenes) > 1 else reference
     seen = judge_player(generator, shown, frames, progress, effort, _longest(footage, generator))
     about = {
         "title": f"{card.footage or 'weights'}, step {card.step}, {card.width}x{card.height}",

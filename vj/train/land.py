@@ -18,8 +18,9 @@ from vj.train.roughness import Roughness
 from vj.train.stretches import Stretches
 from vj.train.things import outcome
 
-EACH, ENDLESS = (16, 8), (32, 16)  # stretches of a step, to be drawn; to be made out of noise: of
-# land alone, and where all is in it, which is known from a clip of seconds, and so the sooner by many small steps
+# Stretches of a step, to be drawn; to be made out of noise: of land alone, and where all is in it, which is known from a clip of
+# seconds, and so the sooner by many small steps.
+EACH, ENDLESS = (16, 8), (32, 16)
 LOOKS = 0.2  # share of the way in which it learns what land is, if it does not know yet
 BLURRED, SPOILT, MISTOLD = 0.15, 0.03, 0.06  # noise on what is told of it, to draw it, and to make it; on what is known, at most
 UNTOLD = 0.4  # share of the stretches of which nothing is told: where nobody says, all may enter that does
